@@ -1,0 +1,1 @@
+"""Runs Waypost without Docker and without root: `make up`."""

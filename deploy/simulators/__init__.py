@@ -1,0 +1,1 @@
+"""Other people's systems as servers on sockets: they see what a partner sees."""
