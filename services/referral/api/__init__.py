@@ -1,0 +1,1 @@
+"""Where the referral service is asked: partners, staff and the other services."""

@@ -1,0 +1,1 @@
+"""What the referral service does: one act a module."""

@@ -1,0 +1,1 @@
+"""What Therapeutic Mentoring asks of a referral: facts and rules, pure."""

@@ -1,0 +1,1 @@
+"""Translation between FHIR and the domain, both ways."""

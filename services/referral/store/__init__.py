@@ -1,0 +1,1 @@
+"""What the referral service remembers: one function, one statement."""
