@@ -130,38 +130,38 @@ CREATE INDEX mirror_youth ON mirror (youth_id, type);
 CREATE INDEX mirror_identifiers ON mirror USING gin (identifiers);
 CREATE INDEX mirror_recent ON mirror (organisation_id, type, updated_at, id);
 
--- What the hub says of insurance. The payer is null when nobody registered answers to its name.
+-- What the hub says of insurance. The payer is null while it is no registered partner; the member
+-- id is null when none came that can be one.
 CREATE TABLE coverage (
     coverage_id    uuid        PRIMARY KEY,
     youth_id       uuid        NOT NULL REFERENCES youth,
     referral_id    uuid        NOT NULL REFERENCES referral,
     payer_id       uuid,
-    is_masshealth  boolean     NOT NULL,
     member_id      text,
     status         text        NOT NULL,
-    valid_from     date,
-    valid_to       date,
-    priority       integer     NOT NULL,
+    begins         date,
+    ends           date,
+    rank           integer     NOT NULL DEFAULT 1,
     updated_at     timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX coverage_youth ON coverage (youth_id);
 CREATE INDEX coverage_referral ON coverage (referral_id);
 
--- Evidence of a hub service: an EpisodeOfCare, else the hub's CarePlan.
+-- A hub service that the sender named: an EpisodeOfCare says so, else the hub's CarePlan. No
+-- service: all that was named is Therapeutic Mentoring itself. `engaged_from`: announced since.
 CREATE TABLE hub_enrolment (
+    enrolment_id    uuid        PRIMARY KEY,
     referral_id     uuid        NOT NULL REFERENCES referral,
-    evidence_id     text        NOT NULL,
     youth_id        uuid        NOT NULL REFERENCES youth,
     organisation_id uuid        NOT NULL,
-    source          text        NOT NULL,
     hub_service     text,
-    status          text        NOT NULL,
-    starts          date,
+    begins          date,
     ends            date,
+    holds           boolean     NOT NULL,
     engaged_from    date,
-    updated_at      timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (referral_id, evidence_id)
+    updated_at      timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX hub_enrolment_referral ON hub_enrolment (referral_id);
 CREATE INDEX hub_enrolment_youth ON hub_enrolment (youth_id);
 
 -- Each version of the hub's plan stays: a note cites the goals of its own day.
@@ -172,8 +172,8 @@ CREATE TABLE hub_plan (
     plan_id      text,
     title        text,
     author       text,
-    period_start date,
-    period_end   date,
+    begins       date,
+    ends         date,
     effective    date        NOT NULL,
     recorded_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (youth_id, version)
