@@ -1,7 +1,7 @@
--- One record per access, allowed and denied, in hash chains; and the answers of staff commands.
+-- One record per access, allowed and denied, in hash chains, and the answers of staff commands.
 
 -- Heads of the chains. A writer takes any head that nobody holds, so that the chain of one
--- transaction never makes another wait; sixty-four are more than a service has connections.
+-- transaction never makes another wait. Sixty-four are more than a service has connections.
 CREATE TABLE audit_chain (
     chain     smallint PRIMARY KEY,
     length    bigint   NOT NULL DEFAULT 0,
@@ -24,11 +24,9 @@ CREATE TABLE audit (
 CREATE INDEX audit_at ON audit (at);
 CREATE INDEX audit_resources ON audit USING gin (resources);
 
-CREATE FUNCTION audit_is_kept() RETURNS trigger LANGUAGE plpgsql AS
-$$BEGIN RAISE EXCEPTION 'audit rows are neither changed nor removed' USING ERRCODE = 'restrict_violation'; END$$;
-
-CREATE TRIGGER audit_is_kept BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
-    FOR EACH STATEMENT EXECUTE FUNCTION audit_is_kept();
+-- Append-only. Whoever gets past this still breaks the chain.
+CREATE RULE audit_is_not_changed AS ON UPDATE TO audit DO INSTEAD NOTHING;
+CREATE RULE audit_is_not_removed AS ON DELETE TO audit DO INSTEAD NOTHING;
 
 -- The answer of a staff command under the key that its caller chose: sent again, answered again.
 CREATE TABLE idempotency (
