@@ -1,0 +1,58 @@
+"""Names of metrics, each with its unit and meaning. What is not named here is not measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A gauge. Labels take few, closed values: never an id of a person or a stream."""
+
+    name: str
+    unit: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+EVENTS_UNPUBLISHED = Metric(
+    "waypost_events_unpublished", "events", "Events that Kafka has not acknowledged yet"
+)
+EVENTS_UNPUBLISHED_AGE = Metric(
+    "waypost_events_unpublished_age", "seconds", "Age of the oldest event not published yet"
+)
+INBOX_WAITING = Metric(
+    "waypost_inbox_waiting", "events", "Events that wait, by the reason of refusal", ("reason",)
+)
+INBOX_WAITING_AGE = Metric(
+    "waypost_inbox_waiting_age", "seconds", "Age of the longest waiting event", ("reason",)
+)
+STREAMS_HELD = Metric(
+    "waypost_streams_held", "streams", "Streams that stand still: refused or frozen", ("by",)
+)
+RECORDS_UNREADABLE = Metric(
+    "waypost_records_unreadable", "records", "Kafka records kept because they are no event"
+)
+EVENTS_CAUGHT_UP = Metric(
+    "waypost_events_caught_up", "events", "Events fetched from producers since the start"
+)
+CONSUMER_LAG = Metric(
+    "waypost_consumer_lag", "records", "Records of the topic not read yet", ("topic",)
+)
+WORK_DUE = Metric("waypost_work_due", "rows", "Work whose time has come, by kind", ("kind",))
+WORK_LATE = Metric(
+    "waypost_work_late", "rows", "Due work that has failed and is tried again, by kind", ("kind",)
+)
+POOL_IDLE = Metric("waypost_pool_idle", "connections", "Database connections that nobody uses")
+
+METRICS = (
+    EVENTS_UNPUBLISHED,
+    EVENTS_UNPUBLISHED_AGE,
+    INBOX_WAITING,
+    INBOX_WAITING_AGE,
+    STREAMS_HELD,
+    RECORDS_UNREADABLE,
+    EVENTS_CAUGHT_UP,
+    CONSUMER_LAG,
+    WORK_DUE,
+    WORK_LATE,
+    POOL_IDLE,
+)

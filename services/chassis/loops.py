@@ -1,0 +1,181 @@
+"""The loops of a service's process. Each begins again after an error, with one log line."""
+
+import asyncio
+import contextlib
+import logging
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+from aiokafka import AIOKafkaProducer
+
+from services.chassis import consumer
+from services.chassis.catch_up import CatchUp
+from services.chassis.clock import Clock
+from services.chassis.db import Pool, connect, on_commit
+from services.chassis.health import Health
+from services.chassis.inbox import Inbox
+from services.chassis.metrics import Metrics
+from services.chassis.relay import Producer, Relay
+from services.chassis.settings import ServiceSettings
+from services.chassis.work import Worker
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 10.0
+CALLERS = 4  # a partner that answers slowly holds one of them, and its lane, for thirty seconds
+WORK_POLL_SECONDS = 0.2
+RETRY_POLL_SECONDS = 1.0
+ROUND_SECONDS = 2.0
+LOOK_SECONDS = 60.0
+START_SECONDS = 30.0
+TOPIC_SECONDS = 10.0
+
+T = TypeVar("T")
+Part = Callable[[], Awaitable[None]]
+
+
+class Group:
+    """Runs parts until told to stop; a part that fails or ends is begun again."""
+
+    def __init__(self, status: Health, parts: Mapping[str, Part]) -> None:
+        self.status = status
+        self.tasks = [
+            asyncio.create_task(self.keep(name, part), name=name) for name, part in parts.items()
+        ]
+
+    async def keep(self, name: str, part: Part) -> None:
+        pause = PAUSE_SECONDS
+        while True:
+            begun = asyncio.get_running_loop().time()
+            self.status.parts[name] = "running"
+            try:
+                await part()
+                reason = "ended"
+            except CancelledError:
+                # aiokafka cancels its caller when it is stopped without a broker (STACK.md §3):
+                # only a cancellation that was asked for ends this loop.
+                if asyncio.current_task() is None or asyncio.current_task().cancelling():  # type: ignore[union-attr]
+                    raise
+                reason = "CancelledError"
+            except Exception as error:
+                reason = getattr(error, "code", type(error).__name__)
+            self.status.parts[name] = reason
+            log.warning("part-begins-again", extra={"part": name, "reason": reason})
+            if asyncio.get_running_loop().time() - begun > LONGEST_PAUSE_SECONDS:
+                pause = PAUSE_SECONDS
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.wait(self.tasks)
+
+
+async def patiently(what: str, open_: Callable[[], Awaitable[T]]) -> T:
+    """Open what may not be there yet; one log line for each attempt that failed."""
+    while True:
+        try:
+            return await open_()
+        except Exception as error:
+            log.warning("not-there-yet", extra={"part": what, "reason": type(error).__name__})
+            await asyncio.sleep(PAUSE_SECONDS)
+
+
+# --- Told and telling ----------------------------------------------------------------------------
+
+
+def producer_opener(servers: Sequence[str]) -> Callable[[], Awaitable[Producer]]:
+    async def open_producer() -> Producer:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=list(servers),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=262_144,
+            request_timeout_ms=5_000,
+            metadata_max_age_ms=5_000,
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer  # type: ignore[no-any-return]
+
+    return open_producer
+
+
+async def relay(dsn: str, pool: Pool, relay: Relay) -> None:
+    """Publish over a connection of its own: with it go the lock and the right to publish."""
+    conn = await connect(dsn)
+    try:
+        with on_commit(pool, "event", relay.wake.set):
+            await relay.run(conn)
+    finally:
+        conn.terminate()
+
+
+async def consume(
+    settings: ServiceSettings, pool: Pool, inbox: Inbox, topics: Sequence[str], metrics: Metrics
+) -> None:
+    """Hear these topics until something ends; missing topics are waited for, by name."""
+    async with asyncio.timeout(TOPIC_SECONDS):
+        await consumer.require_topics(settings.kafka_servers, topics)
+    broker = consumer.open_broker(settings.kafka_servers)
+    subscriber = consumer.subscribe(broker, pool, inbox, *topics, instance=settings.instance)
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            await broker.start()
+        with metrics.lag_of(lambda: subscriber.consumer):
+            while any(not task.done() for task in subscriber.tasks):  # noqa: ASYNC110
+                await asyncio.sleep(PAUSE_SECONDS)
+    finally:
+        # The batch in hand is finished first; its offsets are committed.
+        with contextlib.suppress(Exception, CancelledError):
+            await asyncio.wait_for(broker.stop(), consumer.END_SECONDS)
+
+
+async def retry_due(pool: Pool, inbox: Inbox) -> None:
+    """The clock's part of the inbox; types that were unknown are tried once, as we start."""
+    await inbox.retry_due(pool, upgraded=True)
+    while True:
+        await asyncio.sleep(RETRY_POLL_SECONDS)
+        await inbox.retry_due(pool)
+
+
+async def catch_up(catch_up: CatchUp) -> None:
+    loop = asyncio.get_running_loop()
+    look_at = loop.time()
+    while True:
+        if loop.time() >= look_at:
+            await catch_up.look()
+            look_at = loop.time() + LOOK_SECONDS
+        await catch_up.round()
+        await asyncio.sleep(ROUND_SECONDS)
+
+
+# --- Due -----------------------------------------------------------------------------------------
+
+
+def work_parts(worker: Worker, clock: Clock) -> dict[str, Part]:
+    """One loop for what stays inside the database, several for calls that may be slow."""
+    parts: dict[str, Part] = {}
+    if worker.inside:
+        parts["work-inside"] = lambda: work(worker, worker.run_inside, clock)
+    if worker.calls:
+        for number in range(1, CALLERS + 1):
+            parts[f"work-call-{number}"] = lambda: work(worker, worker.run_call, clock)
+    return parts
+
+
+async def work(worker: Worker, run: Callable[..., Awaitable[bool]], clock: Clock) -> None:
+    wake = asyncio.Event()
+    with on_commit(worker.pool, "work", wake.set):
+        while True:
+            wake.clear()
+            if not await run(clock.now()):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(wake.wait(), WORK_POLL_SECONDS)

@@ -1,0 +1,102 @@
+"""The other services' internal doors: asked with a short-lived assertion that this one signs."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from services.chassis import telemetry
+from services.chassis.envelope import Envelope, Stream, from_json
+from services.chassis.errors import NotFound, Unavailable
+
+ASSERTION_SECONDS = 60
+ANSWER_SECONDS = 5.0
+ALGORITHMS = {"P-256": "ES256", "P-384": "ES384"}
+
+
+class PeerUnavailable(Unavailable):
+    """A peer did not answer, or not with what it promised: unknown, never "no"."""
+
+
+class Peers:
+    """Asks the other services; `name` is who asks."""
+
+    def __init__(
+        self, name: str, urls: Mapping[str, str], key: ECKey, http: httpx.AsyncClient
+    ) -> None:
+        self.name, self.urls, self.key, self.http = name, urls, key, http
+
+    async def get(self, service: str, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
+        """A peer's answer as parsed JSON; `NotFound` for its 404, else `PeerUnavailable`."""
+        with telemetry.span(f"ask {service}", kind=telemetry.SpanKind.CLIENT):
+            headers = {"authorization": f"Bearer {self.assertion(service)}", **telemetry.carried()}
+            try:
+                answer = await self.http.get(
+                    self.urls[service] + path,
+                    params=params,
+                    headers=headers,
+                    timeout=ANSWER_SECONDS,
+                )
+                if answer.status_code == 404:
+                    raise NotFound("not-found", f"The {service} service knows no such thing.")
+                if answer.status_code != 200:
+                    raise PeerUnavailable(
+                        "peer-unavailable", f"{service} answered {answer.status_code}."
+                    )
+                return answer.json()
+            except (httpx.HTTPError, ValueError) as error:
+                raise PeerUnavailable(
+                    "peer-unavailable", f"{service}: {type(error).__name__}."
+                ) from error
+
+    def assertion(self, service: str) -> str:
+        """Who asks, of whom, once: what the asked service checks against our `/internal/jwks`."""
+        now = int(time.time())
+        self.key.ensure_kid()
+        algorithm = algorithm_of(self.key)
+        header = {"alg": algorithm, "kid": self.key.kid, "typ": "JWT"}
+        claims = {
+            "iss": self.name,
+            "aud": service,
+            "iat": now,
+            "exp": now + ASSERTION_SECONDS,
+            "jti": str(uuid4()),
+        }
+        return jwt.encode(header, claims, self.key, algorithms=[algorithm])
+
+
+class HttpProducer:
+    """A peer's event table, as catch-up asks for it."""
+
+    def __init__(self, peers: Peers, service: str) -> None:
+        self.peers, self.service = peers, service
+
+    async def heads(self, since: int) -> tuple[int, dict[UUID, int]]:
+        answer = await self.peers.get(self.service, "/internal/streams", params={"since": since})
+        return answer["bound"], {UUID(id_): number for id_, number in answer["heads"].items()}
+
+    async def events(self, stream: Stream, after: int) -> Sequence[Envelope]:
+        params = {"stream": str(stream.stream_id), "after": after}
+        answer = await self.peers.get(self.service, "/internal/events", params=params)
+        return [from_json(event, stream) for event in answer["events"]]
+
+
+def read_key(file: Path) -> ECKey:
+    """The private key of this service; its file is readable by this service alone."""
+    return ECKey.import_key(file.read_text())
+
+
+def public_keys(key: ECKey) -> dict[str, Any]:
+    """What others need to verify us, as a JWK set."""
+    key.ensure_kid()
+    public = {**key.as_dict(private=False), "use": "sig", "alg": algorithm_of(key)}
+    return {"keys": [public]}
+
+
+def algorithm_of(key: ECKey) -> str:
+    return ALGORITHMS[key.curve_name]

@@ -1,0 +1,211 @@
+"""One service as one process: two HTTP ports, consumer, relay, due work, catch-up; and its end."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+
+import httpx
+import uvicorn
+import uvloop
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp
+
+from services.chassis import event_routes, health, loops, telemetry
+from services.chassis.catch_up import CatchUp
+from services.chassis.clock import Clock, clock_for
+from services.chassis.db import AWAY, Pool, open_pool
+from services.chassis.errors import Refused
+from services.chassis.health import Health
+from services.chassis.inbox import Handlers, Inbox
+from services.chassis.metrics import Metrics
+from services.chassis.peers import HttpProducer, Peers, read_key
+from services.chassis.relay import Relay
+from services.chassis.settings import ServiceSettings
+from services.chassis.work import Call, Do, Worker
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 8  # for requests in hand; the consumer's batch and the producer get as long
+STOP_SECONDS = 18  # the whole end, below the twenty that a supervisor allows
+RETRY_AFTER = {"Retry-After": "2"}
+
+
+@dataclass(frozen=True)
+class Context:
+    """What routes and work reach: `request.app.state.context`."""
+
+    pool: Pool
+    clock: Clock
+    settings: ServiceSettings
+    peers: Peers
+    http: httpx.AsyncClient
+
+
+Kinds = tuple[Mapping[str, Do], Mapping[str, Call]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service is made of; its `app.py` says it and `run` does the rest."""
+
+    name: str
+    settings: ServiceSettings
+    doors: Sequence[APIRouter] = ()  # for partners and staff
+    internal: Sequence[APIRouter] = ()  # for the other services, on the ops port only
+    handlers: Handlers | None = None
+    listens_to: Sequence[str] = ()  # names of the producing services
+    work: Callable[[Context], Kinds] = lambda _: ({}, {})
+
+
+def run(service: Service) -> None:
+    """Run until SIGTERM, then end within twenty seconds; the exit status is 0."""
+    settings = service.settings
+    telemetry.start(
+        service.name, traces=settings.traces, url=settings.traces_url, level=settings.log_level
+    )
+    try:
+        uvloop.run(serve(service))
+    finally:
+        telemetry.stop()
+
+
+async def serve(service: Service) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(telemetry.quiet_loop_errors)
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with AsyncExitStack() as stack:
+        context = await open_context(service, stack)
+        status = Health()
+        public, ops = apps(service, context, status)
+        parts = background(service, context, ops.state.metrics)
+        running = loops.Group(status, parts)
+        servers = [
+            Server(settings_for(public, service.settings, service.settings.port)),
+            Server(settings_for(ops, service.settings, service.settings.ops_port)),
+        ]
+        serving = [asyncio.create_task(server.serve()) for server in servers]
+        log.info("started", extra={"port": service.settings.port})
+        # A port that is taken ends `serve` at once: then so do we.
+        await first_of(asyncio.create_task(stop.wait()), *serving)
+        status.draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                for server in servers:
+                    server.should_exit = True
+                await asyncio.gather(*serving)
+                await running.stop()
+        log.info("stopped")
+
+
+async def first_of(*tasks: "asyncio.Task[object]") -> None:
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def open_context(service: Service, stack: AsyncExitStack) -> Context:
+    """Everything that is opened once; a database that is still starting is waited for."""
+    settings = service.settings
+    pool = await loops.patiently("database", lambda: pool_for(settings))
+    stack.callback(pool.terminate)
+    # No redirects: whom we ask is decided by settings and partners' records, not by answers.
+    http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
+    clock = clock_for(settings.clock, production=settings.production, file=settings.clock_file)
+    peers = Peers(service.name, settings.peers, read_key(settings.key_file), http)
+    return Context(pool, clock, settings, peers, http)
+
+
+async def pool_for(settings: ServiceSettings) -> Pool:
+    return await open_pool(settings.database_dsn, size=settings.pool_size)
+
+
+# --- HTTP ----------------------------------------------------------------------------------------
+
+
+def apps(service: Service, context: Context, status: Health) -> tuple[FastAPI, FastAPI]:
+    """The public application and the one of the ops port."""
+    public, ops = FastAPI(title=f"Waypost {service.name}"), FastAPI(openapi_url=None)
+    metrics = Metrics(service.name, context.pool, context.clock)
+    for app in (public, ops):
+        app.state.context, app.state.health, app.state.metrics = context, status, metrics
+        app.add_exception_handler(Refused, refused)
+        for away in AWAY:
+            app.add_exception_handler(away, unavailable)
+    for router in service.doors:
+        public.include_router(router)
+    for router in (health.router, event_routes.router, *service.internal):
+        ops.include_router(router)
+    return public, ops
+
+
+async def refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refused)  # noqa: S101 (registered for it)
+    headers = RETRY_AFTER if error.status == 503 else None
+    body = {"code": error.code, "message": str(error)}
+    return JSONResponse(body, status_code=error.status, headers=headers)
+
+
+async def unavailable(request: Request, error: Exception) -> JSONResponse:
+    log.warning("unavailable", extra={"reason": type(error).__name__})
+    body = {"code": "unavailable", "message": "Not now; the same request may succeed soon."}
+    return JSONResponse(body, status_code=503, headers=RETRY_AFTER)
+
+
+def settings_for(app: ASGIApp, settings: ServiceSettings, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        telemetry.TraceRequests(app),
+        host=settings.host,
+        port=port,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,  # nobody in front of us is asked who the caller is
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+    )
+
+
+class Server(uvicorn.Server):
+    """Leaves signals to the process, which has more than one server to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+# --- What runs beside it -------------------------------------------------------------------------
+
+
+def inbox_of(service: Service) -> Inbox | None:
+    return Inbox(service.name, service.handlers) if service.handlers else None
+
+
+def background(
+    service: Service, context: Context, metrics: Metrics
+) -> dict[str, Callable[[], Awaitable[None]]]:
+    """The loops of this process, by name. Each is begun again whenever it ends or fails."""
+    settings, pool = service.settings, context.pool
+    parts: dict[str, Callable[[], Awaitable[None]]] = {}
+    worker = Worker(pool)
+    inside, calls = service.work(context)
+    worker.inside, worker.calls = dict(inside), dict(calls)
+    parts |= loops.work_parts(worker, context.clock)
+    relay = Relay(f"{service.name}.v1", loops.producer_opener(settings.kafka_servers))
+    parts["relay"] = lambda: loops.relay(settings.database_dsn, pool, relay)
+    if inbox := inbox_of(service):
+        topics = [f"{producer}.v1" for producer in service.listens_to]
+        parts["consumer"] = lambda: loops.consume(settings, pool, inbox, topics, metrics)
+        parts["inbox-retry"] = lambda: loops.retry_due(pool, inbox)
+        for name in service.listens_to:
+            catch_up = CatchUp(pool, inbox, name, HttpProducer(context.peers, name))
+            metrics.catch_ups.append(catch_up)
+            parts[f"catch-up-{name}"] = partial(loops.catch_up, catch_up)
+    return parts
