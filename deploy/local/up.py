@@ -1,0 +1,61 @@
+"""`make up` and `make down`: `python -m deploy.local.up [up|down|status] [--home FOLDER]`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.local.machine import Missing
+from deploy.local.stack import ROOT, Addresses, Stack
+
+HOME = ROOT / "var/local"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what was asked; 1, with one plain sentence, where it cannot be done."""
+    parser = argparse.ArgumentParser(description="Runs the whole of Waypost on this machine.")
+    parser.add_argument("verb", nargs="?", default="up", choices=["up", "down", "status"])
+    parser.add_argument("--home", type=Path, default=HOME, help=f"default: {HOME}")
+    asked = parser.parse_args(arguments)
+    stack = Stack(asked.home)
+    try:
+        return {"up": up, "down": down, "status": status}[asked.verb](stack)
+    except (Missing, TimeoutError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def up(stack: Stack) -> int:
+    began = time.monotonic()
+    addresses = stack.up()
+    sys.stdout.write(f"{described(addresses)}\nUp in {time.monotonic() - began:.1f} seconds.\n")
+    return 0
+
+
+def down(stack: Stack) -> int:
+    stack.down()
+    sys.stdout.write("Everything is stopped; the data is kept.\n")
+    return 0
+
+
+def status(stack: Stack) -> int:
+    for name, running in stack.folder.running().items():
+        sys.stdout.write(f"{name:15} {running.pid}\n")
+    return 0 if stack.folder.supervisor() else 3
+
+
+def described(addresses: Addresses) -> str:
+    lines = {
+        "FHIR for partners": addresses.fhir,
+        "Doors for staff": f"{addresses.base_url}/api/<service>",
+        "Kafka": addresses.kafka,
+        **{f"{name}, simulated": url for name, url in addresses.simulators.items()},
+        "Logs": addresses.files["log"],
+        "For the waypost command": f". {addresses.home}/waypost.env",
+    }
+    return "\n".join(f"{name + ':':26}{value}" for name, value in lines.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
