@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,15 +153,28 @@ async def until_ready(address: str, *, seconds: float = 60) -> None:
     Raises TimeoutError.
     """
     probe = Topics((PROBE,), 1, 1, {"retention.ms": "3600000"})
-    async with asyncio.timeout(seconds):
-        while True:
-            try:
-                await create_topics(address, probe)
-                await produce_and_join(address)
-            except (KafkaError, OSError):
-                await asyncio.sleep(0.1)
-            else:
-                return
+    with silent_client():
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    await create_topics(address, probe)
+                    await produce_and_join(address)
+                except (KafkaError, OSError):
+                    await asyncio.sleep(0.1)
+                else:
+                    return
+
+
+@contextlib.contextmanager
+def silent_client() -> Iterator[None]:
+    """aiokafka comments on every attempt; here most of them are meant to fail."""
+    logger = logging.getLogger("aiokafka")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 async def produce_and_join(address: str) -> None:

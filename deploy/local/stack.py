@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -48,7 +48,7 @@ class Addresses:
     token_url: str
     kafka: str
     ops: dict[str, str]
-    dsn: dict[str, str]
+    dsn: dict[str, str] = field(repr=False)
     simulators: dict[str, str]
     files: dict[str, str]
 

@@ -1,0 +1,41 @@
+"""A throwaway PostgreSQL server of this test run: that of `make up`, without its fsync."""
+
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+from deploy.local.machine import free_ports
+from deploy.local.part import recorded, start
+from deploy.local.postgres import WITHOUT_FSYNC, Postgres, until_answers
+from tests.kafka import apart
+
+
+class Server:
+    """Started when made. Commits stay synchronous, so the kill of a process loses nothing."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="waypost-pg-"))
+        self.folder.chmod(0o755)  # PostgreSQL's account must be able to walk through it
+        self.port = free_ports(1)[0]
+        self.postgres = Postgres(self.folder / "cluster", self.port, WITHOUT_FSYNC)
+        self.postgres.prepare()
+        self.record = self.folder / "process.json"
+        self.start()
+
+    def start(self) -> None:
+        self.process = start(self.postgres.part(), log=self.folder / "log", record=self.record)
+        apart(until_answers(self.dsn()))
+
+    def crash(self) -> None:
+        """Immediate shutdown: no checkpoint, every connection cut, recovery at the next start."""
+        if running := recorded(self.record):
+            running.signal(signal.SIGQUIT)
+        self.process.wait(20)
+
+    def stop(self) -> None:
+        self.crash()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def dsn(self, database: str = "postgres") -> str:
+        return self.postgres.dsn(database)
