@@ -1,0 +1,183 @@
+"""Record what referral says, then do what follows from all that is known.
+
+Every command locks the youth, keeps its fact as a row and calls `settle`: whatever comes last
+makes the next step happen, so no order of the facts is asked for.
+"""
+
+from datetime import date, datetime, time
+from uuid import UUID
+
+from contracts.codes import Attestation, ConsentKind, HubService, Priority
+from services.chassis import work
+from services.chassis.clock import AGENCY, agency_day
+from services.chassis.db import Connection
+from services.scheduling.commands.settle import settle, settle_youth
+from services.scheduling.domain.matching import Wish
+from services.scheduling.store import facts as store
+
+SETTLE = "settle-youth"
+
+
+async def record_request(
+    conn: Connection,
+    referral_id: UUID,
+    youth_id: UUID,
+    *,
+    version: int,
+    organisation_id: UUID,
+    hub_service: HubService | None,
+    priority: Priority,
+    received_on: date,
+    wish: Wish,
+    now: datetime,
+) -> None:
+    """Keep what a referral asks for; the day of receipt is the first one told, for good."""
+    await store.lock_youth(conn, youth_id)
+    await store.add_request(
+        conn,
+        referral_id,
+        youth_id,
+        version=version,
+        organisation_id=organisation_id,
+        hub_service=hub_service,
+        priority=priority,
+        received_on=received_on,
+        wish=wish,
+    )
+    await settle(conn, referral_id, youth_id, now=now)
+
+
+async def record_gate_one(
+    conn: Connection,
+    referral_id: UUID,
+    youth_id: UUID,
+    *,
+    payer: UUID,
+    valid_from: date,
+    valid_to: date,
+    now: datetime,
+) -> None:
+    """Gate 1 holds: the youth waits for a mentor, or goes on as before."""
+    await store.lock_youth(conn, youth_id)
+    await store.remove_coverage_lapse(conn, youth_id, payer)
+    await store.add_gate_one(
+        conn,
+        referral_id,
+        youth_id,
+        stands=True,
+        payer=payer,
+        valid_from=valid_from,
+        valid_to=valid_to,
+    )
+    await settle(conn, referral_id, youth_id, now=now)
+    if valid_from > agency_day(now):
+        await settle_on(conn, youth_id, valid_from)
+
+
+async def record_denial(
+    conn: Connection, referral_id: UUID, youth_id: UUID, *, now: datetime
+) -> None:
+    """Gate 1 does not hold: the place on the list is held, its day kept."""
+    await store.lock_youth(conn, youth_id)
+    await store.add_gate_one(conn, referral_id, youth_id, stands=False)
+    await settle(conn, referral_id, youth_id, now=now)
+
+
+async def record_coverage_lapse(
+    conn: Connection, youth_id: UUID, payer: UUID, *, effective: date
+) -> None:
+    """From that day on nothing is booked under this payer; what gate 1 says follows by itself."""
+    await store.lock_youth(conn, youth_id)
+    await store.add_coverage_lapse(conn, youth_id, payer, effective=effective)
+
+
+async def record_attestation(
+    conn: Connection,
+    referral_id: UUID,
+    youth_id: UUID,
+    *,
+    kind: Attestation,
+    stands: bool,
+    now: datetime,
+) -> None:
+    await store.lock_youth(conn, youth_id)
+    await store.add_attestation(conn, referral_id, youth_id, kind=kind, stands=stands)
+    await settle(conn, referral_id, youth_id, now=now)
+
+
+async def record_consent(
+    conn: Connection,
+    youth_id: UUID,
+    *,
+    kind: ConsentKind,
+    organisation_id: UUID | None,
+    stands: bool,
+    effective_at: datetime,
+    now: datetime,
+) -> None:
+    """A consent was granted or revoked; one that takes effect later is looked at again then."""
+    await store.lock_youth(conn, youth_id)
+    await store.add_consent(
+        conn,
+        youth_id,
+        kind=kind,
+        organisation_id=organisation_id,
+        stands=stands,
+        effective_at=effective_at,
+    )
+    await settle_youth(conn, youth_id, now=now)
+    if effective_at > now:
+        await work.add(
+            conn, SETTLE, {"youth_id": str(youth_id)}, due_at=effective_at, lane=str(youth_id)
+        )
+
+
+async def record_hub_engaged(
+    conn: Connection,
+    youth_id: UUID,
+    *,
+    organisation_id: UUID,
+    service: HubService,
+    effective: date,
+    now: datetime,
+) -> None:
+    await store.lock_youth(conn, youth_id)
+    await store.add_hub_engaged(conn, youth_id, organisation_id, service, engaged=effective)
+    await settle_youth(conn, youth_id, now=now)
+
+
+async def record_hub_disengaged(
+    conn: Connection,
+    youth_id: UUID,
+    *,
+    organisation_id: UUID,
+    service: HubService,
+    effective: date,
+    now: datetime,
+) -> None:
+    """A hub service ends; `effective` is the first day without, today, past or to come."""
+    await store.lock_youth(conn, youth_id)
+    await store.add_hub_ended(conn, youth_id, organisation_id, service, ended=effective)
+    await settle_youth(conn, youth_id, now=now)
+    if effective > agency_day(now):
+        await settle_on(conn, youth_id, effective)
+
+
+async def record_referral_end(
+    conn: Connection, referral_id: UUID, youth_id: UUID, *, reason: str, now: datetime
+) -> None:
+    """The referral was withdrawn or closed."""
+    await store.lock_youth(conn, youth_id)
+    await store.add_referral_end(conn, referral_id, youth_id, reason=reason)
+    await settle(conn, referral_id, youth_id, now=now)
+
+
+async def settle_again(conn: Connection, youth_id: UUID, *, now: datetime) -> None:
+    """A day has come on which something begins or ends."""
+    await store.lock_youth(conn, youth_id)
+    await settle_youth(conn, youth_id, now=now)
+
+
+async def settle_on(conn: Connection, youth_id: UUID, day: date) -> None:
+    due_at = datetime.combine(day, time(), AGENCY)
+    await work.add(conn, SETTLE, {"youth_id": str(youth_id)}, due_at=due_at, lane=str(youth_id))

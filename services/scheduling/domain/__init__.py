@@ -1,0 +1,1 @@
+"""Facts and rules of scheduling: people, matching, episodes, appointments. Pure."""

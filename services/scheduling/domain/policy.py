@@ -1,0 +1,34 @@
+"""The agency's rules as this service uses them, read from the rule pack for one day."""
+
+from datetime import date
+
+from contracts.codes import Priority
+from contracts.rules import RulePack
+from services.scheduling.domain.appointments import SessionRules
+from services.scheduling.domain.episodes import EligibilityLost
+from services.scheduling.domain.matching import Factor, MatchingRules
+
+
+def matching_rules(pack: RulePack, *, on: date) -> MatchingRules:
+    weights = pack.value("matching.weights", on=on).value
+    return MatchingRules(
+        weights={Factor(name): weight for name, weight in weights.items()},
+        screenings=tuple(pack.value("mentor.screening", on=on).value),
+        usual_hours=float(pack.value("matching.hours_per_week", on=on).value),
+    )
+
+
+def session_rules(pack: RulePack, *, on: date) -> SessionRules:
+    return SessionRules(
+        unit_minutes=pack.value("unit.minutes", on=on).value,
+        max_minutes=pack.value("session.max_minutes", on=on).value,
+        one_day=pack.value("session.one_day", on=on).value,
+    )
+
+
+def urgent_priorities(pack: RulePack, *, on: date) -> frozenset[Priority]:
+    return frozenset(map(Priority, pack.value("waitlist.urgent_priorities", on=on).value))
+
+
+def eligibility_lost(pack: RulePack, *, on: date) -> EligibilityLost:
+    return EligibilityLost(pack.value("episode.eligibility_lost", on=on).value)

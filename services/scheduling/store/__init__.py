@@ -1,0 +1,1 @@
+"""What scheduling remembers: one function, one statement."""
