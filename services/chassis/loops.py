@@ -16,6 +16,7 @@ from services.chassis.db import Pool, connect, on_commit
 from services.chassis.health import Health
 from services.chassis.inbox import Inbox
 from services.chassis.metrics import Metrics
+from services.chassis.redact import redacted
 from services.chassis.relay import Producer, Relay
 from services.chassis.settings import ServiceSettings
 from services.chassis.work import Worker
@@ -60,7 +61,7 @@ class Group:
                     raise
                 reason = "CancelledError"
             except Exception as error:
-                reason = getattr(error, "code", type(error).__name__)
+                reason = redacted(error)
             self.status.parts[name] = reason
             log.warning("part-begins-again", extra={"part": name, "reason": reason})
             if asyncio.get_running_loop().time() - begun > LONGEST_PAUSE_SECONDS:
@@ -80,7 +81,7 @@ async def patiently(what: str, open_: Callable[[], Awaitable[T]]) -> T:
         try:
             return await open_()
         except Exception as error:
-            log.warning("not-there-yet", extra={"part": what, "reason": type(error).__name__})
+            log.warning("not-there-yet", extra={"part": what, "reason": redacted(error)})
             await asyncio.sleep(PAUSE_SECONDS)
 
 

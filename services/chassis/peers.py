@@ -1,5 +1,6 @@
 """The other services' internal doors: asked with a short-lived assertion that this one signs."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -88,7 +89,7 @@ class HttpProducer:
 
 def read_key(file: Path) -> ECKey:
     """The private key of this service; its file is readable by this service alone."""
-    return ECKey.import_key(file.read_text())
+    return ECKey.import_key(json.loads(file.read_text()))
 
 
 def public_keys(key: ECKey) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""A service of two routes and one handler, as a real process: `python -m tests.chassis.small`.
+
+Its name is the first argument. It notes what it hears in `effect`, and appends what it is told to.
+"""
+
+import sys
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+
+from services.chassis import outbox, work
+from services.chassis.db import Connection, transaction
+from services.chassis.envelope import Stream, handling
+from services.chassis.inbox import Handlers
+from services.chassis.process import Context, Kinds, Service, run
+from services.chassis.settings import ServiceSettings
+from services.chassis.work import Item
+from tests.chassis.rig import Noted
+
+door = APIRouter()
+handlers = Handlers({Noted.type: Noted})
+
+
+@door.post("/notes/{stream}/{n}")
+async def note(stream: UUID, n: int, request: Request) -> dict[str, int]:
+    context: Context = request.app.state.context
+    async with transaction(context.pool) as conn:
+        await outbox.append(conn, Noted(youth_id=stream, n=n), at=context.clock.now())
+        await work.add(conn, "remind", {"n": n}, due_at=context.clock.now(), lane=None)
+    return {"n": n}
+
+
+@door.get("/streams/of/{peer}")
+async def ask(peer: str, request: Request) -> Any:
+    context: Context = request.app.state.context
+    return await context.peers.get(peer, "/internal/streams")
+
+
+@handlers.on(Noted)
+async def keep(conn: Connection, event: Noted) -> None:
+    envelope = handling.get()
+    assert envelope
+    await conn.execute(
+        "INSERT INTO effect (stream_id, producer, sequence) VALUES ($1, $2, $3)",
+        *(*Stream(event.youth_id, envelope.stream.producer), envelope.sequence),
+    )
+
+
+async def remind(conn: Connection, item: Item) -> None:
+    """Due work that only has to be seen as done."""
+
+
+def kinds(context: Context) -> Kinds:
+    return {"remind": remind}, {}
+
+
+def service(name: str) -> Service:
+    hears = name != "referral"
+    return Service(
+        name=name,
+        settings=ServiceSettings.read(),
+        doors=[door],
+        handlers=handlers if hears else None,
+        listens_to=["referral"] if hears else [],
+        work=kinds,
+    )
+
+
+if __name__ == "__main__":
+    run(service(sys.argv[1]))
