@@ -5,6 +5,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -96,3 +97,10 @@ def by_jgo(folder: Path) -> bool:
     for jar in {path.resolve() for path in Path(built.path).rglob("*.jar")}:
         shutil.copy(jar, folder / jar.name)
     return True
+
+
+if __name__ == "__main__":
+    try:
+        kafka_jars()
+    except Missing as error:
+        sys.exit(str(error))

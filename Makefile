@@ -1,0 +1,25 @@
+# Each target is one line: what it runs can be run by hand. `make setup` needs python3 and no more.
+BIN := .venv/bin
+INSTALLED := .venv/installed
+UV := uv==0.13.9
+.PHONY: setup up down demo fmt lint test test-fast contracts check faults
+
+setup: $(INSTALLED)
+up: setup; $(BIN)/python -m deploy.local.up
+down: setup; $(BIN)/python -m deploy.local.up down
+demo: setup; $(BIN)/python -m deploy.demo
+fmt: setup; $(BIN)/ruff format . && $(BIN)/ruff check --fix .
+lint: setup; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy . && $(BIN)/lint-imports
+test: setup; $(BIN)/pytest
+test-fast: setup; $(BIN)/pytest -m "not kafka"
+contracts: setup; $(BIN)/python -m contracts.generate
+check: lint test
+faults: setup; $(BIN)/pytest tests/fault
+
+$(INSTALLED): requirements.lock
+	deploy/local/packages.sh venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || python3 -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements.lock
+	$(BIN)/python -m deploy.local.jars
+	touch $@

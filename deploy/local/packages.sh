@@ -1,0 +1,39 @@
+#!/bin/bash
+# Installs what this machine lacks: packages.sh [make] [venv] [postgresql] [nginx] [java]
+# Only Debian's apt-get, only as root; otherwise one sentence says what is missing, and where wheels
+# can stand in (all but make and venv) they do.
+set -u
+
+declare -A package=(
+  [make]=make [venv]=python3-venv [postgresql]=postgresql [nginx]=nginx-light
+  [java]=default-jre-headless
+)
+
+have() {
+  case $1 in
+    make) command -v make ;;
+    venv) python3 -c 'import ensurepip, venv' ;;
+    postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' ;;
+    nginx) PATH=$PATH:/usr/sbin command -v nginx ;;
+    java) command -v java ;;
+  esac >/dev/null 2>&1
+}
+
+missing=()
+for need in "$@"; do
+  have "$need" || missing+=("${package[$need]}")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  echo "This machine lacks ${missing[*]}: install it as root, or we go on without." >&2
+  exit 0
+fi
+
+# Our own servers run on ports and in folders of their own: the system is to start none.
+mkdir -p /etc/postgresql-common/createcluster.d
+echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/waypost.conf
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+install() { apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null 2>&1; }
+install || { apt-get update -q >/dev/null 2>&1; install; } ||
+  echo "apt-get cannot install ${missing[*]}: we go on without." >&2
