@@ -1,0 +1,129 @@
+"""What documentation hears: each event becomes rows that its rules ask for."""
+
+from datetime import datetime
+from typing import cast
+
+from contracts.events import (
+    AppointmentBooked,
+    AppointmentCancelled,
+    AppointmentNoShow,
+    CoverageLapsed,
+    EligibilityConfirmed,
+    EpisodeOnHold,
+    EpisodeOpened,
+    HubDisengaged,
+    HubEngaged,
+    HubPlanUpdated,
+    MentorAssigned,
+    ReferralReceived,
+)
+from services.chassis.clock import agency_day
+from services.chassis.db import Connection
+from services.chassis.envelope import Envelope, handling
+from services.chassis.fhir import readers
+from services.chassis.inbox import Handlers
+from services.documentation.commands import facts, plan
+from services.documentation.domain.goals import PlannedGoal, PlanVersion
+from services.documentation.domain.notes import Assignment, Episode
+from services.documentation.store.facts import Appointment, EligibilityWindow
+
+events = Handlers()
+events.on_each(readers.EVENTS, readers.note)
+
+
+def told_at() -> datetime:
+    """When the event at hand happened: a replay, however late, comes to the same rows."""
+    return cast(Envelope, handling.get()).occurred_at  # the inbox sets it for every handler
+
+
+@events.on(ReferralReceived)
+async def note_who_referred(conn: Connection, event: ReferralReceived) -> None:
+    """Only the hub that sent a referral is pointed to it."""
+    await facts.note_referral(conn, event.referral_id, event.youth_id, event.organisation_id)
+
+
+@events.on(HubEngaged)
+async def note_active_hub(conn: Connection, event: HubEngaged) -> None:
+    await facts.note_hub(
+        conn, event.youth_id, event.organisation_id, event.hub_service, begins=event.effective
+    )
+
+
+@events.on(HubDisengaged)
+async def note_ended_hub(conn: Connection, event: HubDisengaged) -> None:
+    await facts.end_hub(
+        conn, event.youth_id, event.organisation_id, event.hub_service, ends=event.effective
+    )
+
+
+@events.on(EligibilityConfirmed)
+async def note_eligible_days(conn: Connection, event: EligibilityConfirmed) -> None:
+    window = EligibilityWindow(
+        event.youth_id,
+        event.payer,
+        event.referral_id,
+        event.product,
+        event.valid_from,
+        event.valid_to,
+    )
+    await facts.note_eligibility(conn, window)
+
+
+@events.on(CoverageLapsed)
+async def end_eligible_days(conn: Connection, event: CoverageLapsed) -> None:
+    await facts.end_eligibility(conn, event.youth_id, event.payer, effective=event.effective)
+
+
+@events.on(HubPlanUpdated)
+async def take_up_hub_plan(conn: Connection, event: HubPlanUpdated) -> None:
+    """Retire what the plan dropped, and ask for the words of what it says."""
+    version = PlanVersion(
+        version=event.version,
+        effective=event.effective,
+        period_start=event.period_start,
+        period_end=event.period_end,
+        goals=tuple(PlannedGoal(g.goal_id, g.tm_assigned, g.status) for g in event.goals),
+    )
+    await plan.hear_plan(conn, event.youth_id, event.referral_id, version, at=told_at())
+
+
+@events.on(MentorAssigned)
+async def name_mentor_in_care_plan(conn: Connection, event: MentorAssigned) -> None:
+    given = Assignment(
+        mentor_id=event.mentor_id,
+        supervisor_id=event.supervisor_id,
+        assigned_on=agency_day(told_at()),
+        standing_until=event.standing_until,
+    )
+    await facts.note_assignment(conn, event.assignment_id, event.referral_id, event.youth_id, given)
+
+
+@events.on(EpisodeOpened)
+async def activate_care_plan(conn: Connection, event: EpisodeOpened) -> None:
+    episode = Episode(event.episode_id, event.youth_id, event.referral_id, event.effective)
+    await facts.open_episode(conn, episode)
+
+
+@events.on(EpisodeOnHold)
+async def hold_care_plan(conn: Connection, event: EpisodeOnHold) -> None:
+    await facts.hold_episode(
+        conn, event.episode_id, event.referral_id, reason=event.reason, effective=event.effective
+    )
+
+
+@events.on(AppointmentBooked)
+async def note_planned_session(conn: Connection, event: AppointmentBooked) -> None:
+    booked = Appointment(
+        event.appointment_id, event.episode_id, event.mentor_id, event.start, event.end
+    )
+    await facts.note_appointment(conn, booked)
+
+
+@events.on(AppointmentCancelled)
+async def note_cancelled_session(conn: Connection, event: AppointmentCancelled) -> None:
+    await facts.cancel_appointment(conn, event.appointment_id)
+
+
+@events.on(AppointmentNoShow)
+async def note_no_show(conn: Connection, event: AppointmentNoShow) -> None:
+    await facts.record_no_show(conn, event.appointment_id)

@@ -1,0 +1,71 @@
+"""Codes and systems that documentation's resources share, as FHIR.md and DOMAIN 7 name them."""
+
+from typing import Any
+from uuid import UUID
+
+from contracts.codes import PlaceOfService
+from services.chassis.fhir.readers import number_of, patient_reference
+from services.documentation.domain.views import Reader
+
+Json = dict[str, Any]
+
+BASE = "https://waypost.example"
+SESSION_ID = f"{BASE}/ids/session"
+CARE_PLAN_ID = f"{BASE}/ids/careplan"
+US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
+ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+HCPCS = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
+
+T1027 = {"system": HCPCS, "code": "T1027"}
+# SNOMED first: HCPCS alone draws a warning.
+PATIENT_ENCOUNTER = {
+    "system": "http://snomed.info/sct",
+    "code": "308335008",
+    "display": "Patient encounter procedure",
+}
+THERAPEUTIC_MENTORING = {
+    "system": f"{BASE}/fhir/CodeSystem/cbhi-service",
+    "code": "therapeutic-mentoring",
+    "display": "Therapeutic Mentoring",
+}
+ASSESS_PLAN = {
+    "system": "http://hl7.org/fhir/us/core/CodeSystem/careplan-category",
+    "code": "assess-plan",
+    "display": "Assessment and Plan of Treatment",
+}
+PRIMARY_PERFORMER = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
+    "code": "PPRF",
+    "display": "primary performer",
+}
+
+HOME_HEALTH, FIELD, VIRTUAL, AMBULATORY = (
+    {"system": ACT_CODE, "code": code, "display": display}
+    for code, display in [
+        ("HH", "home health"),
+        ("FLD", "field"),
+        ("VR", "virtual"),
+        ("AMB", "ambulatory"),
+    ]
+)
+# Where the youth is: the class of the encounter, and the id of a Location that scheduling serves.
+PLACES = {
+    PlaceOfService.TELEHEALTH_ELSEWHERE: (VIRTUAL, "loc-telehealth"),
+    PlaceOfService.SCHOOL: (FIELD, "loc-school"),
+    PlaceOfService.HOMELESS_SHELTER: (FIELD, "loc-shelter"),
+    PlaceOfService.TELEHEALTH_AT_HOME: (VIRTUAL, "loc-telehealth-home"),
+    PlaceOfService.OFFICE: (AMBULATORY, "loc-office"),
+    PlaceOfService.HOME: (HOME_HEALTH, "loc-home"),
+    PlaceOfService.GROUP_HOME: (HOME_HEALTH, "loc-group-home"),
+    PlaceOfService.STREET: (FIELD, "loc-street"),
+    PlaceOfService.OTHER: (FIELD, "loc-community"),
+}
+
+
+def reference(type_: str, id_: UUID | str) -> Json:
+    return {"reference": f"{type_}/{id_}"}
+
+
+def patient(youth_id: UUID, reader: Reader) -> Json:
+    """The youth as this reader knows it; never a name."""
+    return patient_reference(youth_id, number_of(reader.system, reader.value))

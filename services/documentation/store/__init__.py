@@ -1,0 +1,1 @@
+"""What documentation remembers: one function, one statement."""
