@@ -1,0 +1,17 @@
+import pytest
+
+from services.chassis.db import Pool
+from tests.conftest import OpenDatabase
+from tests.scheduling.builders import Child, register
+
+
+@pytest.fixture
+async def pool(open_service_database: OpenDatabase) -> Pool:
+    return await open_service_database("scheduling")
+
+
+@pytest.fixture
+async def child(pool: Pool) -> Child:
+    """A youth about whom nothing is known yet; one mentor is registered."""
+    await register(pool)
+    return Child(pool)
