@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from services.chassis.digits import dumps
 from services.chassis.fhir.guard.bundles import judge_transaction
 from services.chassis.fhir.guard.structure import walk
-from services.chassis.fhir.guard.text import dumps, parse
+from services.chassis.fhir.guard.text import parse
 from services.chassis.fhir.outcome import FhirRefused, Issue
 
 __all__ = ["Checked", "check", "check_off_loop", "dumps"]

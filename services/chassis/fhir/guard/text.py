@@ -5,8 +5,6 @@ import math
 from decimal import Decimal
 from typing import Any
 
-import orjson
-
 from services.chassis.fhir.outcome import FhirRefused, Issue
 
 MAX_BYTES = 5_000_000
@@ -47,17 +45,6 @@ def parse(body: bytes) -> Any:
 def too_deep() -> FhirRefused:
     text = f"The content is nested deeper than {MAX_DEPTH} levels."
     return FhirRefused(400, [Issue("error", "too-costly", text)])
-
-
-def dumps(value: Any) -> bytes:
-    """A parsed resource as JSON again, every decimal with the digits that were sent."""
-    return orjson.dumps(value, default=_digits)
-
-
-def _digits(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return orjson.Fragment(str(value))
-    raise TypeError(type(value).__name__)
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,21 @@
+"""JSON whose decimals keep their digits: 1.00 stays 1.00, as its sender wrote it."""
+
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+
+def dumps(value: Any) -> bytes:
+    """Compact JSON; a Decimal is written with the digits it has."""
+    return orjson.dumps(value, default=_digits)
+
+
+def text(value: Any) -> str:
+    return dumps(value).decode()
+
+
+def _digits(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    raise TypeError(f"{type(value).__name__} is no JSON value")
