@@ -1,7 +1,7 @@
 """A FHIR search as its handler sees it: filters as values, a keyset to page by, matches to give."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
@@ -140,6 +140,10 @@ class Search:
         A point in time matches when it lies inside, a period when it overlaps.
         """
         return self.ranges.get(name, DateRange())
+
+    def from_(self, after: After) -> "Search":
+        """The same search, from behind a place."""
+        return replace(self, after=after)
 
     @property
     def is_hopeless(self) -> bool:
