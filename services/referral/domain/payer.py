@@ -7,7 +7,7 @@ Source: DOMAIN.md §5.2, §8.
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -200,6 +200,28 @@ class Inquiry:
     payer_id: UUID
     rank: int
     reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question about one coverage, answered; `messages` are the payer's own, kept raw."""
+
+    inquiry_id: UUID
+    response_id: UUID
+    referral_id: UUID
+    youth_id: UUID
+    coverage_id: UUID
+    payer_id: UUID
+    rank: int
+    round: int
+    source: str
+    service_date: date
+    asked_at: datetime
+    answered_at: datetime
+    trace: str
+    answer_trace: str | None
+    reading: Reading
+    messages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

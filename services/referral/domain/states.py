@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from contracts.codes import (
@@ -120,6 +121,32 @@ class View:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     care_plan_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placer:
+    """The hub's own number of its Task."""
+
+    system: str | None
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """A Task and who it is for. `version` 0: opened in this transaction and not shown yet."""
+
+    task_id: UUID
+    referral_id: UUID
+    organisation_id: UUID
+    youth_id: UUID
+    placer: Placer | None
+    priority: str
+    authored_on: datetime
+    version: int
+    view: View
+    last_modified: datetime
+    updated_at: datetime
+    note: tuple[dict[str, Any], ...] = ()
 
 
 NEXT: Mapping[TaskStatus, frozenset[TaskStatus]] = {

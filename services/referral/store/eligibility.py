@@ -8,31 +8,9 @@ from uuid import UUID
 from contracts.codes import Check, HubService, Ineligibility
 from services.chassis.db import Connection, Record
 from services.referral.domain.eligibility import Failure, Passed
-from services.referral.domain.payer import Inquiry, Outcome, Reading
+from services.referral.domain.payer import Asked, Inquiry, Outcome, Reading
 
 READING = "outcome, product, bh_admin, begins, ends, conditions, code"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One question about one coverage, answered; `messages` are the payer's own, kept raw."""
-
-    inquiry_id: UUID
-    response_id: UUID
-    referral_id: UUID
-    youth_id: UUID
-    coverage_id: UUID
-    payer_id: UUID
-    rank: int
-    round: int
-    source: str
-    service_date: date
-    asked_at: datetime
-    answered_at: datetime
-    trace: str
-    answer_trace: str | None
-    reading: Reading
-    messages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

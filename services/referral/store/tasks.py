@@ -1,39 +1,12 @@
 """The Task of each referral, as its hub sees it."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from contracts.codes import Check, HubService, OpenItem, TaskStatus
 from services.chassis.db import Connection, Record
-from services.referral.domain.states import Approval, Business, Reason, View
-
-
-@dataclass(frozen=True, slots=True)
-class Placer:
-    """The hub's own number of its Task."""
-
-    system: str | None
-    value: str
-
-
-@dataclass(frozen=True, slots=True)
-class TaskRow:
-    """A Task and who it is for. `version` 0: opened in this transaction and not shown yet."""
-
-    task_id: UUID
-    referral_id: UUID
-    organisation_id: UUID
-    youth_id: UUID
-    placer: Placer | None
-    priority: str
-    authored_on: datetime
-    version: int
-    view: View
-    last_modified: datetime
-    updated_at: datetime
-    note: tuple[dict[str, Any], ...] = ()
+from services.referral.domain.states import Approval, Business, Placer, Reason, TaskRow, View
 
 
 async def add_task(

@@ -1,0 +1,40 @@
+"""Referrals that look like another one."""
+
+from uuid import UUID
+
+from services.chassis.db import Connection
+
+
+async def list_alike(conn: Connection, referral_id: UUID) -> tuple[UUID, ...]:
+    """Open referrals with the same Medicaid number, or the same name and birth date.
+
+    Twins differ in name and number, so they never match. What is ended or itself under review is
+    not open. Source: DOMAIN.md §5.1 (Duplicate).
+    """
+    rows = await conn.fetch(
+        """
+        WITH mine AS (
+            SELECT y.youth_id, y.name_key, y.birth_date
+              FROM referral r
+              JOIN youth y USING (youth_id)
+             WHERE r.referral_id = $1
+        )
+        SELECT other.referral_id
+          FROM mine, referral other
+          JOIN youth y USING (youth_id)
+         WHERE other.referral_id <> $1
+           AND other.state NOT IN ('duplicate_review', 'merged', 'withdrawn', 'closed')
+           AND (   y.youth_id = mine.youth_id
+                OR (y.name_key = mine.name_key AND y.birth_date = mine.birth_date)
+                OR EXISTS (
+                   SELECT
+                     FROM youth_identifier a
+                     JOIN youth_identifier b ON b.kind = 'medicaid' AND b.value = a.value
+                    WHERE a.kind = 'medicaid'
+                      AND a.youth_id = mine.youth_id
+                      AND b.youth_id = y.youth_id))
+         ORDER BY other.received_at, other.referral_id
+        """,
+        referral_id,
+    )
+    return tuple(row["referral_id"] for row in rows)
