@@ -3,28 +3,26 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query
 
 from services.chassis import outbox
-from services.chassis.db import acquired
 from services.chassis.envelope import Stream, to_json
+from services.chassis.internal import EVERY_SERVICE, Conn, InternalRouter
 
-router = APIRouter()
+router = InternalRouter()
 
 Number = Annotated[int, Query(ge=0, lt=2**63)]
 
 
-@router.get("/internal/streams")
-async def streams(request: Request, since: Number = 0) -> dict[str, Any]:
+@router.get("/internal/streams", peers=EVERY_SERVICE, recorded=False)
+async def streams(conn: Conn, since: Number = 0) -> dict[str, Any]:
     """How far our log goes, and the last number of each stream that changed after `since`."""
-    async with acquired(request.app.state.context.pool) as conn:
-        bound, heads = await outbox.heads(conn, since=since)
+    bound, heads = await outbox.heads(conn, since=since)
     return {"bound": bound, "heads": {str(id_): number for id_, number in heads.items()}}
 
 
-@router.get("/internal/events")
-async def events(request: Request, stream: UUID, after: Number = 0) -> dict[str, Any]:
+@router.get("/internal/events", peers=EVERY_SERVICE)
+async def events(conn: Conn, stream: UUID, after: Number = 0) -> dict[str, Any]:
     """The next events of one stream, at most 500, in order, published or not."""
-    async with acquired(request.app.state.context.pool) as conn:
-        found = await outbox.events_after(conn, Stream(stream, ""), after)
+    found = await outbox.events_after(conn, Stream(stream, ""), after)
     return {"events": [to_json(event) for event in found]}

@@ -4,16 +4,17 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from services.chassis.db import AWAY, Pool, acquired
+from services.chassis.doors import PublicRouter
 from services.chassis.metrics import Metrics
 from services.chassis.peers import public_keys
 
 READY_SECONDS = 1.0
 
-router = APIRouter()
+router = PublicRouter()
 
 
 @dataclass

@@ -12,15 +12,13 @@ from functools import partial
 import httpx
 import uvicorn
 import uvloop
-from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from services.chassis import event_routes, health, loops, telemetry
+from services.chassis import doors, event_routes, health, loops, telemetry
 from services.chassis.catch_up import CatchUp
 from services.chassis.clock import Clock, clock_for
-from services.chassis.db import AWAY, Pool, open_pool
-from services.chassis.errors import Refused
+from services.chassis.db import Pool, open_pool
 from services.chassis.health import Health
 from services.chassis.inbox import Handlers, Inbox
 from services.chassis.metrics import Metrics
@@ -33,7 +31,6 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 8  # for requests in hand; the consumer's batch and the producer get as long
 STOP_SECONDS = 18  # the whole end, below the twenty that a supervisor allows
-RETRY_AFTER = {"Retry-After": "2"}
 
 
 @dataclass(frozen=True)
@@ -130,31 +127,24 @@ async def pool_for(settings: ServiceSettings) -> Pool:
 
 def apps(service: Service, context: Context, status: Health) -> tuple[FastAPI, FastAPI]:
     """The public application and the one of the ops port."""
-    public, ops = FastAPI(title=f"Waypost {service.name}"), FastAPI(openapi_url=None)
+    # No pages of their own: `make contracts` writes the staff API down.
+    public = FastAPI(title=f"Waypost {service.name}", openapi_url=None)
+    ops = FastAPI(openapi_url=None)
     metrics = Metrics(service.name, context.pool, context.clock)
     for app in (public, ops):
         app.state.context, app.state.health, app.state.metrics = context, status, metrics
-        app.add_exception_handler(Refused, refused)
-        for away in AWAY:
-            app.add_exception_handler(away, unavailable)
     for router in service.doors:
         public.include_router(router)
     for router in (health.router, event_routes.router, *service.internal):
         ops.include_router(router)
+    verifier = doors.verifier_for(service.name, context)
+    doors.install(
+        public,
+        verifier,
+        most_requests=service.settings.pool_size * doors.REQUESTS_PER_CONNECTION,
+    )
+    doors.install(ops, verifier)  # nobody is turned away who asks how we are
     return public, ops
-
-
-async def refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Refused)  # noqa: S101 (registered for it)
-    headers = RETRY_AFTER if error.status == 503 else None
-    body = {"code": error.code, "message": str(error)}
-    return JSONResponse(body, status_code=error.status, headers=headers)
-
-
-async def unavailable(request: Request, error: Exception) -> JSONResponse:
-    log.warning("unavailable", extra={"reason": type(error).__name__})
-    body = {"code": "unavailable", "message": "Not now; the same request may succeed soon."}
-    return JSONResponse(body, status_code=503, headers=RETRY_AFTER)
 
 
 def settings_for(app: ASGIApp, settings: ServiceSettings, port: int) -> uvicorn.Config:

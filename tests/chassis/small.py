@@ -7,10 +7,11 @@ import sys
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from services.chassis import outbox, work
 from services.chassis.db import Connection, transaction
+from services.chassis.doors import PublicRouter
 from services.chassis.envelope import Stream, handling
 from services.chassis.inbox import Handlers
 from services.chassis.process import Context, Kinds, Service, run
@@ -18,7 +19,7 @@ from services.chassis.settings import ServiceSettings
 from services.chassis.work import Item
 from tests.chassis.rig import Noted
 
-door = APIRouter()
+door = PublicRouter()
 handlers = Handlers({Noted.type: Noted})
 
 
