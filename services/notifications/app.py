@@ -1,0 +1,23 @@
+"""The notifications service, wired: `python -m services.notifications.app`."""
+
+from services.chassis.process import Service, run
+from services.chassis.settings import ServiceSettings
+from services.notifications import work
+from services.notifications.api import fhir
+from services.notifications.handlers import events
+
+
+def service() -> Service:
+    settings = ServiceSettings.read()
+    return Service(
+        name="notifications",
+        settings=settings,
+        doors=(fhir,),
+        handlers=events,
+        listens_to=("referral", "scheduling", "documentation"),
+        work=lambda c: work.kinds(c.pool, c.clock, c.peers, c.settings),
+    )
+
+
+if __name__ == "__main__":
+    run(service())

@@ -1,0 +1,120 @@
+"""What is due: telling a subscriber. Asked about, numbered, sent, noted."""
+
+import json
+import random
+from collections.abc import Mapping
+from typing import Protocol
+from uuid import UUID
+
+from services.chassis import work
+from services.chassis.clock import Clock
+from services.chassis.db import Connection, Pool, transaction
+from services.chassis.errors import NotFound
+from services.chassis.fhir import readers
+from services.chassis.peers import PeerUnavailable
+from services.chassis.work import Call, Do, Item
+from services.notifications import commands
+from services.notifications.commands import Attempt, Message
+from services.notifications.domain.attempts import (
+    Answered,
+    ClientGone,
+    Failed,
+    Held,
+    Nothing,
+    Outcome,
+    Unsent,
+    Withheld,
+)
+from services.notifications.domain.subscriptions import Release
+from services.notifications.mapping.notifications import notification_bundle
+from services.notifications.partners import Hook, Peers, Referral
+
+
+class Settings(Protocol):
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def allow_loopback_endpoints(self) -> bool: ...
+
+
+class Teller:
+    """Tells one subscriber one thing."""
+
+    def __init__(
+        self, pool: Pool, clock: Clock, referral: Referral, hook: Hook, *, base_url: str
+    ) -> None:
+        self.pool, self.clock, self.base_url = pool, clock, base_url
+        self.referral, self.hook = referral, hook
+
+    async def read(self, conn: Connection, item: Item) -> Message | None:
+        return await commands.message(conn, UUID(item.payload["delivery_id"]))
+
+    async def call(self, message: Message | None) -> Outcome:
+        """Ask whether it may go out, take a number, send. Only a clear yes is sent."""
+        if message is None or commands.is_over(message.subscription, now=self.clock.now()):
+            return Nothing()
+        subscription, release = message.subscription, None
+        try:
+            if message.needs_release:
+                release = await self.ask_release(message)
+                if not release.stands:
+                    return Withheld()
+        except PeerUnavailable:
+            return Held(Unsent.HELD)
+        try:
+            secret = await self.referral.secret(subscription.client_id)
+        except PeerUnavailable:
+            return Held(Unsent.NO_SECRET)
+        except NotFound:
+            return ClientGone()
+        async with transaction(self.pool) as conn:
+            attempt = await commands.begin_attempt(
+                conn, message.delivery.id, release=release, now=self.clock.now()
+            )
+        return await self.send(attempt, secret) if attempt else Nothing()
+
+    async def ask_release(self, message: Message) -> Release:
+        youth_id = message.delivery.youth_id
+        assert youth_id  # noqa: S101 (an event is always about a youth)
+        try:
+            return await self.referral.release(youth_id, message.subscription.organisation_id)
+        except NotFound:  # a youth that referral does not know is nobody's to be told of
+            return Release(stands=False, asked_at=self.clock.now())
+
+    async def send(self, attempt: Attempt, secret: bytes) -> Answered | Failed:
+        delivery, subscription = attempt.message.delivery, attempt.message.subscription
+        bundle = notification_bundle(
+            subscription,
+            [delivery],
+            id_=delivery.id,
+            kind=delivery.kind,
+            base_url=self.base_url,
+            at=delivery.first_sent_at or delivery.occurred_at,
+        )
+        return await self.hook.post(
+            subscription.wanted.channel,
+            id_=str(delivery.id),
+            stamp=attempt.stamp,
+            secret=secret,
+            body=json.dumps(bundle, separators=(",", ":")).encode(),
+        )
+
+    async def record(self, conn: Connection, item: Item, outcome: Outcome) -> None:
+        id_, jitter = UUID(item.payload["delivery_id"]), random.random()  # noqa: S311
+        now = self.clock.now()
+        pause = await commands.record_outcome(conn, id_, outcome, now=now, jitter=jitter)
+        if pause is not None:
+            await work.again(conn, item, after=pause, reason=type(outcome).__name__)
+
+
+async def nothing(conn: Connection, item: Item) -> None:
+    """Readers' own numbers for a youth stand in no notification: there is nothing to fetch."""
+
+
+def kinds(
+    pool: Pool, clock: Clock, peers: Peers, settings: Settings
+) -> tuple[Mapping[str, Do], Mapping[str, Call]]:
+    hook = Hook(loopback=settings.allow_loopback_endpoints)
+    teller = Teller(pool, clock, Referral(peers), hook, base_url=settings.base_url)
+    told = Call(teller.read, teller.call, teller.record)
+    return {readers.ASK_NUMBER: nothing}, {commands.TELL: told}
