@@ -206,7 +206,7 @@ class _Writer:
 
     def entries(self) -> list[Resource]:
         child = self.child
-        written = [
+        return [
             self.organization("hub", self.hub.title, (NPI, self.hub.npi)),
             self.organization("agency", "Northlight Therapeutic Mentoring", (NPI, self.agency_npi)),
             self.organization("payer", "MassHealth", self.payer),
@@ -219,7 +219,6 @@ class _Writer:
             self.request(),
             self.task(),
         ]
-        return written
 
     def entry(self, name: str, resource: Resource, match: tuple[str, str] | None) -> Resource:
         request = {"method": "POST", "url": resource["resourceType"]}
