@@ -1,7 +1,7 @@
 """The hub's plan becomes our care plan: versions as they are told, words as they come."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from contracts.events import GoalAdded, GoalRetired
@@ -9,7 +9,7 @@ from services.chassis import outbox, work
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.documentation.domain import goals
-from services.documentation.domain.goals import PlanText, PlanVersion, Standing
+from services.documentation.domain.goals import GoalText, PlanText, PlanVersion, Standing
 from services.documentation.store import plan as store
 
 ASK_FOR_TEXT = "hub-plan-text"
@@ -119,3 +119,12 @@ async def tell(
         version=plan.version,
     )
     await outbox.append(conn, told, at=at)
+
+
+async def citable_goals(conn: Connection, youth_id: UUID, *, on: date) -> list[GoalText]:
+    """The goals that a session of a day may cite (G1), in words; without words yet, not here."""
+    ids: set[UUID] = set()
+    for referral_id in await store.list_referrals_with_plan(conn, youth_id):
+        plan = goals.version_on(await store.list_plan_versions(conn, referral_id), on)
+        ids |= plan.citable() if plan else set()
+    return await store.list_goal_texts(conn, ids)

@@ -147,7 +147,8 @@ def cited_from(
 ) -> CitedGoal:
     if scale is None or value is None or measured_by is None:
         return CitedGoal(UUID(goal_id))
-    return CitedGoal(UUID(goal_id), Rating(ProgressScale(scale), value, MeasuredBy(measured_by)))
+    rating = Rating(ProgressScale(scale), float(value), MeasuredBy(measured_by))
+    return CitedGoal(UUID(goal_id), rating)
 
 
 async def update_signed(conn: Connection, note: Note) -> None:

@@ -158,6 +158,26 @@ async def add_goal(
     return added is True
 
 
+async def list_referrals_with_plan(conn: Connection, youth_id: UUID) -> list[UUID]:
+    rows = await conn.fetch(
+        "SELECT referral_id FROM care_plan WHERE youth_id = $1 ORDER BY referral_id", youth_id
+    )
+    return [row["referral_id"] for row in rows]
+
+
+async def list_goal_texts(conn: Connection, goal_ids: Iterable[UUID]) -> list[GoalText]:
+    rows = await conn.fetch(
+        """
+        SELECT goal_id, description, category, target, start_date, identifiers, expressed_by
+          FROM goal
+         WHERE goal_id = ANY ($1::uuid[])
+         ORDER BY position, goal_id
+        """,
+        list(goal_ids),
+    )
+    return [GoalText(**row) for row in rows]
+
+
 async def update_goal_text(conn: Connection, text: GoalText) -> None:
     """The hub's words as they now are; unchanged words make no new version."""
     await conn.execute(

@@ -1,0 +1,1 @@
+"""What documentation is asked: partners under /fhir, staff under /api/documentation."""

@@ -1,0 +1,24 @@
+"""Wires the documentation service: `python -m services.documentation.app`."""
+
+from services.chassis.process import Service, run
+from services.chassis.settings import ServiceSettings
+from services.documentation.api.fhir import fhir_router
+from services.documentation.api.staff import staff
+from services.documentation.handlers import events
+from services.documentation.work import work
+
+
+def service() -> Service:
+    settings = ServiceSettings.read()
+    return Service(
+        name="documentation",
+        settings=settings,
+        doors=(fhir_router(settings.agency_id), staff),
+        handlers=events,
+        listens_to=("referral", "scheduling"),
+        work=work,
+    )
+
+
+if __name__ == "__main__":
+    run(service())
