@@ -11,6 +11,7 @@ from services.chassis.errors import Conflict, NotFound, Refused
 from services.scheduling.commands.pack import RULES
 from services.scheduling.domain import policy
 from services.scheduling.domain.appointments import (
+    Appointment,
     AppointmentState,
     Booking,
     CancelledBy,
@@ -21,7 +22,6 @@ from services.scheduling.domain.appointments import (
 )
 from services.scheduling.store import appointments as store
 from services.scheduling.store import facts as fact_store
-from services.scheduling.store.appointments import Appointment
 
 STILL_AHEAD = (AppointmentState.BOOKED, AppointmentState.FROZEN)
 

@@ -13,14 +13,13 @@ from services.chassis.errors import Conflict, NotFound, Refused
 from services.scheduling.commands.pack import RULES
 from services.scheduling.commands.settle import settle
 from services.scheduling.domain import policy
-from services.scheduling.domain.episodes import EpisodeState, WaitState
+from services.scheduling.domain.episodes import Assignment, EpisodeState, WaitState
 from services.scheduling.domain.matching import Match, MatchingRules, match, ranked
 from services.scheduling.domain.people import Mentor, standing_until
 from services.scheduling.domain.waitlist import Entry, in_order
 from services.scheduling.store import episodes as store
 from services.scheduling.store import facts as fact_store
 from services.scheduling.store import people
-from services.scheduling.store.episodes import Assignment
 
 
 @dataclass(frozen=True, slots=True)

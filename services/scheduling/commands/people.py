@@ -7,11 +7,8 @@ from uuid import UUID
 
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, Refused
-from services.scheduling.domain.people import Mentor, Paper, StaffMember
+from services.scheduling.domain.people import Mentor, Paper, StaffMember, StaffRole
 from services.scheduling.store import people as store
-
-MENTOR = "mentor"
-SUPERVISOR = "supervisor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ async def register_supervisor(
     conn: Connection, person: StaffMember, papers: Sequence[Paper]
 ) -> None:
     """Add a licensed clinician, or renew what is known of one; the same again changes nothing."""
-    await add_person(conn, person, papers, role=SUPERVISOR)
+    await add_person(conn, person, papers, role=StaffRole.SUPERVISOR)
 
 
 async def register_mentor(conn: Connection, entry: MentorEntry) -> None:
@@ -43,9 +40,9 @@ async def register_mentor(conn: Connection, entry: MentorEntry) -> None:
     mentor_id = entry.person.staff_id
     if entry.supervisor_id == mentor_id:
         raise Refused("supervises-self", "Nobody supervises himself or herself.")
-    if await store.role_by_id(conn, entry.supervisor_id) != SUPERVISOR:
+    if await store.role_by_id(conn, entry.supervisor_id) != StaffRole.SUPERVISOR:
         raise Refused("supervisor-unknown", "Register the mentor's supervisor first.")
-    await add_person(conn, entry.person, entry.mentor.papers, role=MENTOR)
+    await add_person(conn, entry.person, entry.mentor.papers, role=StaffRole.MENTOR)
     await store.add_mentor(conn, entry.mentor, degree=entry.degree, interests=entry.interests)
     await supervise(conn, mentor_id, entry.supervisor_id, begins=entry.supervised_from)
 
@@ -62,7 +59,7 @@ async def supervise(
 
 
 async def add_person(
-    conn: Connection, person: StaffMember, papers: Sequence[Paper], *, role: str
+    conn: Connection, person: StaffMember, papers: Sequence[Paper], *, role: StaffRole
 ) -> None:
     if await store.role_by_id(conn, person.staff_id) not in (None, role):
         raise Conflict("other-role", f"This person is registered, but not as a {role}.")

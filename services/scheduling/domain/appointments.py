@@ -93,6 +93,24 @@ class Booking:
     treatment_from: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """A planned session."""
+
+    appointment_id: UUID
+    episode_id: UUID
+    referral_id: UUID
+    youth_id: UUID
+    mentor_id: UUID
+    plan: Plan
+    planned_units: int
+    state: AppointmentState
+    cancelled_by: CancelledBy | None
+    booked_at: datetime
+    version: int
+    updated_at: datetime
+
+
 def start_of(day: date) -> datetime:
     return datetime.combine(day, time(), AGENCY)
 

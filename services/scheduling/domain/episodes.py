@@ -116,6 +116,45 @@ class HubSpan:
         return self.ended is not None and self.ended <= day
 
 
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A mentor of a youth. `standing_until` is the last day of good standing, None without end."""
+
+    assignment_id: UUID
+    referral_id: UUID
+    youth_id: UUID
+    mentor_id: UUID
+    supervisor_id: UUID
+    standing_until: date | None
+    hours_per_week: float
+    score: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One continuous enrolment, with the mentor who serves it now."""
+
+    episode_id: UUID
+    referral_id: UUID
+    youth_id: UUID
+    state: EpisodeState
+    opened_on: date | None
+    organisation_id: UUID | None
+    supervisor_id: UUID | None
+    version: int
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A hub that may read a youth: its own number for it, and whether it sent the referral."""
+
+    system: str | None
+    value: str | None
+    is_sender: bool
+
+
 def hub_active(hubs: tuple[HubSpan, ...], day: date) -> bool:
     return any(hub.covers(day) for hub in hubs)
 

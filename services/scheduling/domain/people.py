@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -79,6 +79,24 @@ class StaffMember:
     given: tuple[str, ...]
     family: str
     phone: str
+
+
+class StaffRole(StrEnum):
+    """What a member of staff is to the youths here."""
+
+    MENTOR = "mentor"
+    SUPERVISOR = "supervisor"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryEntry:
+    """A member of staff as partners may know one, in the version that now stands."""
+
+    person: StaffMember
+    role: StaffRole
+    active: bool
+    version: int
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

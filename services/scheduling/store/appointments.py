@@ -1,12 +1,12 @@
 """Appointments, and what must be known to book one."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from contracts.codes import Modality, PlaceOfService
 from services.chassis.db import Connection, Record
 from services.scheduling.domain.appointments import (
+    Appointment,
     AppointmentState,
     Booking,
     CancelledBy,
@@ -15,24 +15,6 @@ from services.scheduling.domain.appointments import (
 )
 from services.scheduling.domain.episodes import EpisodeState
 from services.scheduling.store.episodes import gate_one_of, hubs_of
-
-
-@dataclass(frozen=True, slots=True)
-class Appointment:
-    """A planned session."""
-
-    appointment_id: UUID
-    episode_id: UUID
-    referral_id: UUID
-    youth_id: UUID
-    mentor_id: UUID
-    plan: Plan
-    planned_units: int
-    state: AppointmentState
-    cancelled_by: CancelledBy | None
-    booked_at: datetime
-    version: int
-    updated_at: datetime
 
 
 async def booking_by_episode(conn: Connection, episode_id: UUID) -> Booking | None:

@@ -1,13 +1,14 @@
 """The waiting list, assignments and episodes, and all that is known about one referral."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from contracts.codes import Attestation, HubService, Priority
 from services.chassis.db import Connection, Record
 from services.scheduling.domain.episodes import (
+    Assignment,
+    Episode,
     EpisodeState,
     GateOne,
     HoldReason,
@@ -19,36 +20,6 @@ from services.scheduling.domain.matching import Wish
 from services.scheduling.domain.people import Gender
 from services.scheduling.domain.waitlist import Entry
 from services.scheduling.store.people import windows_of
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """A mentor of a youth. `standing_until` is the last day of good standing, None without end."""
-
-    assignment_id: UUID
-    referral_id: UUID
-    youth_id: UUID
-    mentor_id: UUID
-    supervisor_id: UUID
-    standing_until: date | None
-    hours_per_week: float
-    score: float
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Episode:
-    """One continuous enrolment, with the mentor who serves it now."""
-
-    episode_id: UUID
-    referral_id: UUID
-    youth_id: UUID
-    state: EpisodeState
-    opened_on: date | None
-    organisation_id: UUID | None
-    supervisor_id: UUID | None
-    version: int
-    updated_at: datetime
 
 
 async def standing(

@@ -12,12 +12,13 @@ from services.scheduling.domain.people import (
     Mentor,
     Paper,
     StaffMember,
+    StaffRole,
     Supervisor,
     Window,
 )
 
 
-async def add_staff_member(conn: Connection, person: StaffMember, *, role: str) -> None:
+async def add_staff_member(conn: Connection, person: StaffMember, *, role: StaffRole) -> None:
     """Store a person, or what has changed about one; the same again changes nothing."""
     await conn.execute(
         """
@@ -35,12 +36,10 @@ async def add_staff_member(conn: Connection, person: StaffMember, *, role: str) 
     )
 
 
-async def role_by_id(conn: Connection, staff_id: UUID) -> str | None:
-    """`mentor` or `supervisor`; None for somebody unknown."""
-    role: str | None = await conn.fetchval(
-        "SELECT role FROM staff_member WHERE staff_id = $1", staff_id
-    )
-    return role
+async def role_by_id(conn: Connection, staff_id: UUID) -> StaffRole | None:
+    """None for somebody unknown."""
+    role = await conn.fetchval("SELECT role FROM staff_member WHERE staff_id = $1", staff_id)
+    return StaffRole(role) if role else None
 
 
 async def id_by_staff_number(conn: Connection, staff_number: str) -> UUID | None:

@@ -1,0 +1,1 @@
+"""What scheduling is asked: `/fhir` by partners, `/api/scheduling` by staff."""

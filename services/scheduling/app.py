@@ -1,0 +1,24 @@
+"""The scheduling service as one process: `python -m services.scheduling.app`."""
+
+from services.chassis.process import Service, run
+from services.scheduling.api.fhir import door
+from services.scheduling.api.staff import staff
+from services.scheduling.handlers import events
+from services.scheduling.settings import Settings
+from services.scheduling.work import work
+
+
+def service() -> Service:
+    settings = Settings.read()
+    return Service(
+        name="scheduling",
+        settings=settings,
+        doors=[door(settings.agency_id), staff],
+        handlers=events,
+        listens_to=("referral", "documentation"),
+        work=work,
+    )
+
+
+if __name__ == "__main__":
+    run(service())
