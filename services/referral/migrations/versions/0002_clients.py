@@ -57,4 +57,4 @@ CREATE INDEX client_assertion_expires_at ON client_assertion (expires_at);
 
 
 def upgrade() -> None:
-    run_sql(TABLES)
+    run_sql(op, TABLES)
