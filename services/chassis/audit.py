@@ -22,7 +22,7 @@ class Access:
     `act` is a method and a route's pattern; `resources` are `Type/id`.
     """
 
-    principal: Principal | None
+    principal: Principal | str | None
     act: str
     status: int
     resources: Sequence[str] = ()

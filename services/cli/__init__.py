@@ -1,0 +1,1 @@
+"""`waypost`: what an operator does by hand. `python -m services.cli --help`."""

@@ -1,0 +1,210 @@
+"""`waypost status | waiting | retry | skip`: what stands still, and a person's help for it."""
+
+import asyncio
+from collections.abc import Sequence
+from getpass import getuser
+from importlib import import_module
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.chassis import audit, metrics
+from services.chassis.clock import SystemClock
+from services.chassis.db import Connection, Pool, Record, transaction
+from services.chassis.envelope import Stream
+from services.chassis.errors import Refused
+from services.chassis.inbox import Inbox
+from services.cli.databases import SERVICES, database
+
+console = Console()
+
+ServiceName = Annotated[str, typer.Argument(help=f"Who hears: {', '.join(SERVICES)}.")]
+Producer = Annotated[str, typer.Argument(help="Who told it.")]
+StreamId = Annotated[UUID, typer.Argument(help="The stream that stands still (`waypost waiting`).")]
+
+
+# --- Looking -------------------------------------------------------------------------------------
+
+
+def status() -> None:
+    """How each service stands: told, not yet published, waiting, held, due."""
+    asyncio.run(show_status())
+
+
+async def show_status() -> None:
+    names = ("service", "told", "unpublished", "oldest", "heard", "waiting", "held", "due", "late")
+    table = table_of("", *names)
+    for service in SERVICES:
+        async with database(service) as pool, pool.acquire() as conn:
+            told = await conn.fetchval("SELECT count(*) FROM event")
+            heard = await conn.fetchval("SELECT coalesce(sum(last_sequence), 0) FROM inbox_cursor")
+            (unpublished,) = await metrics.unpublished(conn)
+            waits = await metrics.waiting(conn, service)
+            held = await metrics.held(conn, service)
+            due = await metrics.due(conn, SystemClock())
+        table.add_row(
+            *(service, str(told), str(unpublished["events"]), f"{unpublished['oldest']:.0f} s"),
+            *(str(heard), counted(waits, "reason", "events"), counted(held, "by", "streams")),
+            *(counted(due, "kind", "due"), counted(due, "kind", "late")),
+        )
+    console.print(table)
+
+
+def counted(rows: Sequence[Record], name: str, number: str) -> str:
+    return ", ".join(f"{row[number]} {row[name]}" for row in rows if row[number]) or "-"
+
+
+def waiting() -> None:
+    """Every event that waits with a reason, every frozen stream, every unreadable record."""
+    asyncio.run(show_waiting())
+
+
+async def show_waiting() -> None:
+    names = ("service", "producer", "stream", "number", "type", "reason", "tries", "behind it")
+    refused = table_of("Waiting with a reason, or frozen", *names)
+    records = table_of("Unreadable records", "service", "topic", "partition", "offset", "reason")
+    for service in SERVICES:
+        async with database(service) as pool, pool.acquire() as conn:
+            for row in await standing_still(conn, service):
+                refused.add_row(service, *(str(part) for part in row))
+            for row in await unreadable_records(conn, service):
+                records.add_row(service, *(str(part) for part in row))
+    for table in (refused, records):
+        if table.row_count:
+            console.print(table)
+    if not refused.row_count and not records.row_count:
+        console.print("Nothing waits.")
+
+
+async def standing_still(conn: Connection, consumer: str) -> Sequence[Record]:
+    return await conn.fetch(
+        """
+        SELECT c.producer,
+               c.stream_id,
+               coalesce(w.sequence, c.last_sequence + 1) AS number,
+               coalesce(w.event_type, '-') AS type,
+               CASE WHEN c.frozen IS NULL THEN w.reason ELSE 'frozen: ' || c.frozen END AS reason,
+               coalesce(w.attempts, 0) AS tries,
+               (SELECT count(*)
+                  FROM inbox_waiting b
+                 WHERE b.consumer = c.consumer AND b.stream_id = c.stream_id
+                   AND b.producer = c.producer AND b.sequence > c.last_sequence + 1) AS behind
+          FROM inbox_cursor c
+          LEFT JOIN inbox_waiting w
+            ON w.consumer = c.consumer AND w.stream_id = c.stream_id
+           AND w.producer = c.producer AND w.sequence = c.last_sequence + 1
+         WHERE c.consumer = $1
+           AND (w.reason IS NOT NULL OR c.frozen IS NOT NULL)
+         ORDER BY 1, 2
+        """,
+        consumer,
+    )
+
+
+async def unreadable_records(conn: Connection, consumer: str) -> Sequence[Record]:
+    return await conn.fetch(
+        """
+        SELECT topic, partition, record_offset, reason
+          FROM unreadable
+         WHERE consumer = $1
+         ORDER BY arrived_at DESC
+         LIMIT 50
+        """,
+        consumer,
+    )
+
+
+def table_of(title: str, *columns: str) -> Table:
+    table = Table(title=title or None, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+# --- Helping -------------------------------------------------------------------------------------
+
+
+def retry(
+    service: Annotated[str | None, typer.Option(help="Only what this service hears.")] = None,
+    stream: Annotated[UUID | None, typer.Option(help="Only this stream.")] = None,
+    dry_run: Annotated[bool, typer.Option(help="Say how far it would go; change nothing.")] = False,
+    thaw: Annotated[bool, typer.Option(help="Also go on with frozen streams.")] = False,
+) -> None:
+    """Try refused events again, each with all that waits behind it, in order."""
+    if dry_run and thaw:
+        raise typer.BadParameter("A thaw cannot be tried: it is a decision.")
+    left = 0
+    for name in [one_of(service)] if service else SERVICES:
+        left += asyncio.run(retry_service(name, stream, dry_run=dry_run, thaw=thaw))
+    raise typer.Exit(1 if left else 0)
+
+
+async def retry_service(service: str, only: UUID | None, *, dry_run: bool, thaw: bool) -> int:
+    """Returns how many streams still stand still, or would."""
+    inbox, left = inbox_of(service), 0
+    async with database(service) as pool:
+        async with pool.acquire() as conn:
+            found = await standing_still(conn, service)
+        for row in found:
+            stream = Stream(row["stream_id"], row["producer"])
+            if only not in (None, stream.stream_id):
+                continue
+            if thaw and row["reason"].startswith("frozen"):
+                await inbox.thaw(pool, stream)
+            outcome = await inbox.retry(pool, stream, dry_run=dry_run)
+            stands = outcome.refused or not outcome.applied
+            why = outcome.refused[0].reason if outcome.refused else "still frozen or missing"
+            said = "would apply" if dry_run else "applied"
+            ending = f"; then {why}" if stands else ""
+            console.print(
+                f"{service} ← {stream.producer} {stream.stream_id}: "
+                f"{said} {outcome.applied}{ending}"
+            )
+            left += bool(stands)
+    return left
+
+
+def skip(
+    service: ServiceName,
+    producer: Producer,
+    stream: StreamId,
+    reason: Annotated[str, typer.Option(help="Why it may be given up; kept. Name nobody.")],
+) -> None:
+    """Give up one refused event for good. What waits behind it goes on."""
+    if not reason.strip():
+        raise typer.BadParameter("Say why.")
+    asyncio.run(skip_one(one_of(service), Stream(stream, producer), reason))
+
+
+async def skip_one(service: str, stream: Stream, reason: str) -> None:
+    inbox, operator = inbox_of(service), getuser()
+    async with database(service) as pool:
+        try:
+            await skip_and_record(pool, inbox, stream, operator, reason)
+        except Refused as refusal:
+            raise typer.BadParameter(str(refusal)) from None
+        await inbox.retry(pool, stream)
+
+
+async def skip_and_record(
+    pool: Pool, inbox: Inbox, stream: Stream, operator: str, reason: str
+) -> None:
+    async with transaction(pool) as conn:
+        event = await inbox.skip(conn, stream, by=operator, because=reason)
+        access = audit.Access(operator, "waypost skip", 200, [f"event/{event.event_id}"])
+        await audit.record(conn, access)
+    console.print(f"Skipped number {event.sequence}, {event.type} {event.event_id}.")
+
+
+def inbox_of(service: str) -> Inbox:
+    """The service's own handlers: a retry here does what its process would do."""
+    return Inbox(service, import_module(f"services.{service}.handlers").events)
+
+
+def one_of(service: str) -> str:
+    if service not in SERVICES:
+        raise typer.BadParameter(f"There is no service {service}: {', '.join(SERVICES)}.")
+    return service
