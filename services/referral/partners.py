@@ -43,7 +43,7 @@ class HttpPayer:
     async def ask(self, desk: Desk, question: Question) -> Answer:
         try:
             answer = await self.http.post(
-                desk.url,
+                address(desk),
                 json=fields_of(question),
                 headers={"authorization": f"Bearer {desk.token}"},
                 timeout=ANSWER_SECONDS,
@@ -59,6 +59,12 @@ class HttpPayer:
             return answer_of(answer.json(), question)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise PayerUnavailable("payer-unavailable", "The answer cannot be read.") from None
+
+
+def address(desk: Desk) -> str:
+    """A payer is registered by its base address; one that names the desk itself is taken as is."""
+    base = desk.url.rstrip("/")
+    return base if base.endswith("/eligibility") else f"{base}/eligibility"
 
 
 def fields_of(question: Question) -> dict[str, str]:

@@ -8,6 +8,9 @@ from contracts.codes import Check, HubService, OpenItem, TaskStatus
 from services.chassis.db import Connection, Record
 from services.referral.domain.states import Approval, Business, Placer, Reason, TaskRow, View
 
+__all__ = ["Placer", "TaskRow", "add_task", "task_by_id", "task_by_referral", "update_note"]
+__all__ += ["update_placer", "update_task"]
+
 
 async def add_task(
     conn: Connection, referral_id: UUID, task_id: UUID, placer: Placer | None, *, now: datetime

@@ -1,0 +1,116 @@
+"""The ends of a referral, each by a person: declined, withdrawn; and the duplicate that is none."""
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from contracts.codes import ReferralState
+from contracts.events import ReferralClosed, ReferralWithdrawn
+from contracts.rules import RulePack
+from services.chassis import outbox
+from services.chassis.db import Connection
+from services.chassis.errors import Conflict, NotFound, Refused
+from services.referral.commands.eligibility import raise_item, standing_rules
+from services.referral.commands.tasks import show
+from services.referral.commands.triage import look
+from services.referral.domain.states import ENDED, CloseReason
+from services.referral.store import standings, work_items
+from services.referral.store.referrals import referral_facts
+from services.referral.store.standings import Progress
+
+State = ReferralState
+
+IN_SERVICE = frozenset({State.ADMITTED})
+
+
+async def close(
+    conn: Connection,
+    referral_id: UUID,
+    reason: CloseReason,
+    *,
+    text: str | None = None,
+    now: datetime,
+) -> None:
+    """End a referral that is not in service; the same reason again changes nothing.
+
+    `text` is shown to the hub in its Task and told to nobody else. Service ends with its episode,
+    so a referral in service is refused.
+    """
+    state, progress = await standing(conn, referral_id)
+    if state is State.CLOSED and progress.close_reason == reason:
+        return
+    refuse_ended(state)
+    in_service = state in IN_SERVICE or progress.held_from in IN_SERVICE
+    if reason is CloseReason.DISCHARGED or (in_service and reason != CloseReason.WRONG_PATIENT):
+        raise Refused("service-not-ended", "Service ends with its episode, not here.")
+    youth_id = (await referral_facts(conn, referral_id)).youth_id
+    event = ReferralClosed(youth_id=youth_id, referral_id=referral_id, reason=reason)
+    progress = replace(progress, close_reason=reason, close_text=text, ended_at=now)
+    await end(conn, progress, State.CLOSED, now=now)
+    await outbox.append(conn, event, at=now)
+    await show(conn, referral_id, now=now)
+
+
+async def withdraw(
+    conn: Connection,
+    referral_id: UUID,
+    *,
+    now: datetime,
+    text: str | None = None,
+    by_staff: bool = False,
+) -> State:
+    """The hub or the family takes a referral back; gives the state that follows.
+
+    Before the first session it is withdrawn at once. Later its Task says so and staff confirm,
+    with `by_staff`. One that has ended stays as it is.
+    """
+    state, progress = await standing(conn, referral_id)
+    if state in ENDED:
+        return state
+    if progress.first_session and not by_staff:
+        if not progress.withdrawal_asked:
+            asked = replace(progress, withdrawal_asked=True)
+            await standings.update_progress(conn, asked)
+            await raise_item(conn, referral_id, "withdrawal-asked", now=now)
+            await show(conn, referral_id, now=now)
+        return state
+    youth_id = (await referral_facts(conn, referral_id)).youth_id
+    event = ReferralWithdrawn(youth_id=youth_id, referral_id=referral_id, reason="withdrawn")
+    progress = replace(progress, close_reason="withdrawn", close_text=text, ended_at=now)
+    await end(conn, progress, State.WITHDRAWN, now=now)
+    await outbox.append(conn, event, at=now)
+    await show(conn, referral_id, now=now)
+    return State.WITHDRAWN
+
+
+async def clear_duplicate(
+    conn: Connection, referral_id: UUID, *, now: datetime, rules: RulePack | None = None
+) -> None:
+    """A person says that it is another child: the referral goes on to triage."""
+    state, _ = await standing(conn, referral_id)
+    if state is not State.DUPLICATE_REVIEW:
+        raise Conflict("no-duplicate-review", "This referral is not under duplicate review.")
+    await standings.update_state(conn, referral_id, State.TRIAGE)
+    await work_items.remove_work_items(conn, referral_id, ("duplicate-review",), now=now)
+    await look(conn, referral_id, now=now, rules=rules or standing_rules())
+    await show(conn, referral_id, now=now)
+
+
+async def end(conn: Connection, progress: Progress, to: State, *, now: datetime) -> None:
+    await standings.update_state(conn, progress.referral_id, to)
+    await standings.update_progress(conn, progress)
+    open_items = await work_items.list_work_items(conn, progress.referral_id)
+    kinds = tuple(item.kind for item in open_items)
+    await work_items.remove_work_items(conn, progress.referral_id, kinds, now=now)
+
+
+def refuse_ended(state: State) -> None:
+    if state in ENDED:
+        raise Conflict("referral-ended", "This referral has ended already.")
+
+
+async def standing(conn: Connection, referral_id: UUID) -> tuple[State, Progress]:
+    state = await standings.lock_referral(conn, referral_id)
+    if state is None:
+        raise NotFound("referral-unknown", "There is no such referral.")
+    return state, await standings.progress_by_referral(conn, referral_id)

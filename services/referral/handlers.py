@@ -1,0 +1,70 @@
+"""What scheduling, documentation and notifications tell: each moves the referral and its Task."""
+
+from datetime import datetime
+
+from contracts.events import (
+    AppointmentBooked,
+    AppointmentCancelled,
+    AppointmentNoShow,
+    EpisodeOnHold,
+    EpisodeOpened,
+    MentorAssigned,
+    ReferralWaitlisted,
+    SessionLogged,
+)
+from services.chassis.db import Connection
+from services.chassis.envelope import handling
+from services.chassis.inbox import Handlers
+from services.referral.commands import service
+from services.referral.domain.states import Business
+
+events = Handlers()
+
+
+def told_at() -> datetime:
+    """When the event that is being handled happened: its business time is ours."""
+    event = handling.get()
+    assert event is not None  # noqa: S101 - handlers run inside the inbox only
+    return event.occurred_at
+
+
+@events.on(ReferralWaitlisted)
+async def show_waiting_when_waitlisted(conn: Connection, event: ReferralWaitlisted) -> None:
+    await service.join_waitlist(conn, event.referral_id, now=told_at())
+
+
+@events.on(MentorAssigned)
+async def show_mentor_when_assigned(conn: Connection, event: MentorAssigned) -> None:
+    await service.assign_mentor(conn, event.referral_id, now=told_at())
+
+
+@events.on(EpisodeOpened)
+async def admit_when_episode_opens(conn: Connection, event: EpisodeOpened) -> None:
+    await service.open_episode(conn, event.referral_id, event.episode_id, now=told_at())
+
+
+@events.on(EpisodeOnHold)
+async def hold_when_episode_is_held(conn: Connection, event: EpisodeOnHold) -> None:
+    await service.hold_episode(conn, event.referral_id, event.reason, now=told_at())
+
+
+@events.on(AppointmentBooked)
+async def show_visit_when_booked(conn: Connection, event: AppointmentBooked) -> None:
+    await service.book_visit(conn, event.referral_id, start=event.start, now=told_at())
+
+
+@events.on(AppointmentCancelled)
+async def show_visit_when_cancelled(conn: Connection, event: AppointmentCancelled) -> None:
+    await service.note_visit(conn, event.referral_id, Business.VISIT_CANCELLED, now=told_at())
+
+
+@events.on(AppointmentNoShow)
+async def show_visit_when_nobody_came(conn: Connection, event: AppointmentNoShow) -> None:
+    await service.note_visit(conn, event.referral_id, Business.NO_SHOW, now=told_at())
+
+
+@events.on(SessionLogged)
+async def show_session_when_logged(conn: Connection, event: SessionLogged) -> None:
+    """Only the first version of a note is news: a corrected one tells of the same session."""
+    if event.version == 1:
+        await service.hold_session(conn, event.referral_id, start=event.start, now=told_at())
