@@ -20,7 +20,7 @@ from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["SpanKind", "TraceRequests", "carried", "span", "start", "stop", "trace_id"]
+__all__ = ["SpanKind", "TraceRequests", "carried", "span", "start", "stop", "trace_id", "trace_of"]
 
 PASSED_ON = ("traceparent", "tracestate")  # and no baggage: it is the caller's text
 FOREIGN = ("aiokafka", "asyncio", "faststream", "httpx", "httpcore", "uvicorn", "alembic")
@@ -102,6 +102,12 @@ def carried() -> dict[str, str]:
 def trace_id() -> str | None:
     found = trace.get_current_span().get_span_context()
     return format(found.trace_id, "032x") if found.is_valid else None
+
+
+def trace_of(headers: Mapping[str, str]) -> str | None:
+    """The trace's id in stored headers."""
+    parts = headers.get("traceparent", "").split("-")
+    return parts[1] if len(parts) == 4 else None
 
 
 class TraceRequests:
