@@ -142,6 +142,7 @@ CREATE TABLE coverage (
     begins         date,
     ends           date,
     rank           integer     NOT NULL DEFAULT 1,
+    is_named       boolean     NOT NULL DEFAULT true,
     updated_at     timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX coverage_youth ON coverage (youth_id);

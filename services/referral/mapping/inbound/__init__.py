@@ -1,0 +1,1 @@
+"""What a hub sends, read into one intake model: transaction Bundle or a resource alone."""
