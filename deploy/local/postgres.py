@@ -93,8 +93,7 @@ class Postgres:
     def __post_init__(self) -> None:
         self.bin, self.account = binaries(), account()
         if self.account and not open_to_all(self.home.parent):
-            tag = sha256(str(self.home).encode()).hexdigest()[:8]
-            self.home = OF_ROOT / f"postgres-{tag}"
+            self.home = elsewhere(self.home)
         self.data, self.password_file = self.home / "data", self.home / "superuser"
         self.socket = self.home / "socket"
         if len(str(self.socket)) > SOCKET_PATH_LIMIT:
@@ -165,6 +164,15 @@ class Postgres:
     def give(self, path: Path) -> None:
         if self.account:
             os.chown(path, self.account.pw_uid, self.account.pw_gid)
+
+
+def elsewhere(home: Path) -> Path:
+    """Another folder for this cluster, noted beside `home`: who removes the one loses the other."""
+    note = home.with_name(f"{home.name}.place")
+    if not note.exists():
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write(note, str(OF_ROOT / f"postgres-{secrets.token_hex(4)}"))
+    return Path(note.read_text())
 
 
 async def make_database(superuser_dsn: str, name: str, password: str) -> None:

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,6 +32,7 @@ SERVICES = ("referral", "scheduling", "documentation", "notifications")
 SIMULATORS = ("identity", "payer", "hub")
 READY_SECONDS = 90
 PREFERRED_PORT = 8080
+STAFF_ISSUER = "https://staff.northlight.example"  # a name: people's ids are made from it
 AGENCY = {  # of our FHIR examples
     "AGENCY_ID": "7d3c2a10-5b1f-4c53-9a44-2f0a6b0e0016",
     "AGENCY_NPI": "1093817462",
@@ -109,6 +111,13 @@ class Stack:
         with self.alone():
             supervisor.dismiss(self.folder)
 
+    def remove(self) -> None:
+        """Stop everything and forget all of it."""
+        self.down()
+        if (self.home / "ports.json").exists():
+            shutil.rmtree(self.postgres.home, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
+
     def pid(self, part: str) -> int | None:
         """The process of a part, or None while there is none."""
         running = self.folder.running().get(part)
@@ -157,6 +166,8 @@ class Stack:
 
     def simulator(self, name: str) -> Part:
         options = [f"--port={self.port(name)}", f"--home={self.home / name}"]
+        if name == "identity":
+            options.append(f"--issuer={STAFF_ISSUER}")
         if name == "hub":
             options += [f"--hub={hub}" for hub in self.hubs]
         return python_part(name, f"deploy.simulators.{name}", *options)
@@ -172,7 +183,7 @@ class Stack:
             "BASE_URL": f"{self.gateway.base_url}/fhir",
             "TOKEN_URL": f"{self.gateway.base_url}/auth/token",
             "KEY_FILE": str(self.key_file(name)),
-            "STAFF_ISSUER": self.url("identity"),
+            "STAFF_ISSUER": STAFF_ISSUER,
             "STAFF_JWKS_URL": f"{self.url('identity')}/.well-known/jwks.json",
             "CURSOR_KEY": self.secret("cursor"),
             "ALLOW_LOOPBACK_ENDPOINTS": "true",

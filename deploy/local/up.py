@@ -1,4 +1,4 @@
-"""`make up` and `make down`: `python -m deploy.local.up [up|down|status] [--home FOLDER]`."""
+"""`make up`, `make down`: `python -m deploy.local.up [up|down|status|remove] [--home FOLDER]`."""
 
 import argparse
 import sys
@@ -9,18 +9,18 @@ from pathlib import Path
 from deploy.local.machine import Missing
 from deploy.local.stack import ROOT, Addresses, Stack
 
-HOME = ROOT / "var/local"
+HOME = ROOT / "var"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what was asked; 1, with one plain sentence, where it cannot be done."""
     parser = argparse.ArgumentParser(description="Runs the whole of Waypost on this machine.")
-    parser.add_argument("verb", nargs="?", default="up", choices=["up", "down", "status"])
+    parser.add_argument("verb", nargs="?", default="up", choices=list(VERBS))
     parser.add_argument("--home", type=Path, default=HOME, help=f"default: {HOME}")
     asked = parser.parse_args(arguments)
     stack = Stack(asked.home)
     try:
-        return {"up": up, "down": down, "status": status}[asked.verb](stack)
+        return VERBS[asked.verb](stack)
     except (Missing, TimeoutError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -36,6 +36,12 @@ def up(stack: Stack) -> int:
 def down(stack: Stack) -> int:
     stack.down()
     sys.stdout.write("Everything is stopped; the data is kept.\n")
+    return 0
+
+
+def remove(stack: Stack) -> int:
+    stack.remove()
+    sys.stdout.write("Everything is stopped, and its data removed.\n")
     return 0
 
 
@@ -56,6 +62,8 @@ def described(addresses: Addresses) -> str:
     }
     return "\n".join(f"{name + ':':26}{value}" for name, value in lines.items())
 
+
+VERBS = {"up": up, "down": down, "status": status, "remove": remove}
 
 if __name__ == "__main__":
     sys.exit(main())
