@@ -1,8 +1,11 @@
+from collections.abc import AsyncIterator
+
 import pytest
 
 from services.chassis.db import Pool
 from tests.conftest import OpenDatabase
 from tests.scheduling.builders import Child, register
+from tests.scheduling.door import Door, open_door
 
 
 @pytest.fixture
@@ -15,3 +18,9 @@ async def child(pool: Pool) -> Child:
     """A youth about whom nothing is known yet; one mentor is registered."""
     await register(pool)
     return Child(pool)
+
+
+@pytest.fixture
+async def door(pool: Pool) -> AsyncIterator[Door]:
+    async with open_door(pool) as opened:
+        yield opened
