@@ -64,6 +64,7 @@ class CloseReason(StrEnum):
     NO_RESPONSE = "no_response"
     AGED_OUT = "aged_out"
     DISCHARGED = "discharged"
+    WITHDRAWN = "withdrawn"
     WRONG_PATIENT = "wrong_patient"
 
 

@@ -86,6 +86,31 @@ def reading_of(row: Record) -> Reading:
     )
 
 
+async def inquiry_by_id(conn: Connection, id_: UUID, organisation_id: UUID) -> Asked | None:
+    """An inquiry by its own id or its answer's, if it was for this organisation's referral."""
+    row = await conn.fetchrow(
+        """
+        SELECT i.inquiry_id, i.response_id, i.referral_id, i.youth_id, i.coverage_id, i.payer_id,
+               i.rank, i.round, i.source, i.service_date, i.asked_at, i.answered_at, i.trace,
+               i.answer_trace, i.outcome, i.product, i.bh_admin, i.begins, i.ends, i.conditions,
+               i.code, i.messages
+          FROM eligibility_inquiry i
+          JOIN referral r USING (referral_id)
+         WHERE (i.inquiry_id = $1 OR i.response_id = $1)
+           AND r.organisation_id = $2
+        """,
+        *(id_, organisation_id),
+    )
+    if row is None:
+        return None
+    return Asked(
+        *(row["inquiry_id"], row["response_id"], row["referral_id"], row["youth_id"]),
+        *(row["coverage_id"], row["payer_id"], row["rank"], row["round"], row["source"]),
+        *(row["service_date"], row["asked_at"], row["answered_at"], row["trace"]),
+        *(row["answer_trace"], reading_of(row), tuple(row["messages"])),
+    )
+
+
 async def add_determination(conn: Connection, made: Determination) -> None:
     await conn.execute(
         """

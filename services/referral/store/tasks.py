@@ -1,5 +1,6 @@
 """The Task of each referral, as its hub sees it."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -8,8 +9,10 @@ from contracts.codes import Check, HubService, OpenItem, TaskStatus
 from services.chassis.db import Connection, Record
 from services.referral.domain.states import Approval, Business, Placer, Reason, TaskRow, View
 
-__all__ = ["Placer", "TaskRow", "add_task", "task_by_id", "task_by_referral", "update_note"]
-__all__ += ["update_placer", "update_task"]
+__all__ = ["Placer", "TaskRow", "Wanted", "add_task", "list_tasks", "lock_task", "task_by_id"]
+__all__ += ["task_by_referral", "update_note", "update_placer", "update_task"]
+
+FILLER_SYSTEM = "https://waypost.example/ids/referral"
 
 
 async def add_task(
@@ -97,6 +100,77 @@ async def task_by_id(conn: Connection, task_id: UUID, organisation_id: UUID) -> 
         *(task_id, organisation_id),
     )
     return row_of(row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a search asks for; None: anything. `numbers` are (system, value), None in either: any.
+
+    Times are those of `updated_at`; a page begins behind (after_at, after_id).
+    """
+
+    organisation_id: UUID
+    task_ids: tuple[UUID, ...] | None
+    statuses: tuple[str, ...] | None
+    referral_ids: tuple[UUID, ...] | None
+    youth_ids: tuple[UUID, ...] | None
+    numbers: tuple[tuple[str | None, str | None], ...] | None
+    since: datetime | None
+    before: datetime | None
+    after_at: datetime | None
+    after_id: str | None
+    limit: int
+
+
+async def list_tasks(conn: Connection, wanted: Wanted) -> list[TaskRow]:
+    """The Tasks of one organisation that match, in the order of (updated_at, id)."""
+    numbers = wanted.numbers
+    rows = await conn.fetch(
+        """
+        SELECT task_id, referral_id, organisation_id, youth_id, placer_system, placer_value,
+               priority, authored_on, version, status, business, business_text, reason, outputs,
+               started_at, ended_at, note, last_modified, updated_at
+          FROM task
+         WHERE organisation_id = $1
+           AND version > 0
+           AND ($2::uuid[] IS NULL OR task_id = ANY ($2))
+           AND ($3::text[] IS NULL OR status = ANY ($3))
+           AND ($4::uuid[] IS NULL OR referral_id = ANY ($4))
+           AND ($5::uuid[] IS NULL OR youth_id = ANY ($5))
+           AND ($6::text[] IS NULL OR EXISTS (
+               SELECT
+                 FROM unnest($6::text[], $7::text[]) AS asked (system, value)
+                 JOIN (VALUES (coalesce(placer_system, ''), placer_value),
+                              ($8, referral_id::text)) AS own (system, value)
+                   ON coalesce(asked.system, own.system) = own.system
+                  AND coalesce(asked.value, own.value) = own.value))
+           AND ($9::timestamptz IS NULL OR updated_at >= $9)
+           AND ($10::timestamptz IS NULL OR updated_at < $10)
+           AND ($11::timestamptz IS NULL OR (updated_at, task_id) > ($11, $12::uuid))
+         ORDER BY updated_at, task_id
+         LIMIT $13
+        """,
+        *(wanted.organisation_id, wanted.task_ids, wanted.statuses, wanted.referral_ids),
+        wanted.youth_ids,
+        None if numbers is None else [system for system, _ in numbers],
+        None if numbers is None else [value for _, value in numbers],
+        FILLER_SYSTEM,
+        *(wanted.since, wanted.before, wanted.after_at),
+        UUID(wanted.after_id) if wanted.after_id else None,
+        wanted.limit,
+    )
+    return [row_of(row) for row in rows]
+
+
+async def lock_task(conn: Connection, task_id: UUID) -> None:
+    """Let nobody else change the Task's referral until the transaction ends."""
+    await conn.execute(
+        """
+        SELECT FROM referral r JOIN task t USING (referral_id)
+         WHERE t.task_id = $1 FOR UPDATE OF r
+        """,
+        task_id,
+    )
 
 
 # --- View ⇄ columns -----------------------------------------------------------------------------

@@ -1,0 +1,36 @@
+"""Wires the referral service: `python -m services.referral.app`."""
+
+from services.chassis.fhir.server import FhirRouter
+from services.chassis.process import Service, run
+from services.chassis.settings import ServiceSettings
+from services.referral.api import metadata, tasks, token
+from services.referral.api.intake import add_intake
+from services.referral.api.internal import internal
+from services.referral.api.staff import staff
+from services.referral.commands.eligibility import standing_rules
+from services.referral.handlers import events
+from services.referral.work import work
+
+
+def service() -> Service:
+    settings = ServiceSettings.read()
+    return Service(
+        name="referral",
+        settings=settings,
+        doors=(fhir_router(), staff, token.router, metadata.router),
+        internal=(internal,),
+        handlers=events,
+        listens_to=("scheduling", "documentation", "notifications"),
+        work=work,
+    )
+
+
+def fhir_router() -> FhirRouter:
+    """All of /fhir that this service serves; what hubs sent, by `h-…`, comes last."""
+    router = tasks.fhir
+    add_intake(router, standing_rules())
+    return router
+
+
+if __name__ == "__main__":
+    run(service())
