@@ -26,6 +26,7 @@ from deploy.local.machine import Missing, accepts, free_ports, is_free, say, wai
 from deploy.local.nginx import Nginx
 from deploy.local.part import Part, write
 from deploy.local.postgres import Postgres, make_database, until_answers
+from deploy.local.seed import seed
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("referral", "scheduling", "documentation", "notifications")
@@ -236,6 +237,9 @@ class Stack:
 
     def seed(self, addresses: Addresses) -> None:
         """Tell the stack of partners and mentors, through the commands an operator has."""
+        if self.simulators:
+            settings = {"STAFF_ISSUER": STAFF_ISSUER, **AGENCY}
+            seed(addresses, {f"WAYPOST_{name}": value for name, value in settings.items()})
 
     def wait_for_everything(self) -> None:
         for part in self.everything():

@@ -1,0 +1,237 @@
+"""One child's way: referred, asked about, attested, matched, seen, written down, read back."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from deploy.demo.actors import Json, Refusal, World, until
+from deploy.demo.children import Child, amendment, bundle, member_of
+
+AGENCY_ZONE = ZoneInfo("America/New_York")
+COORDINATOR, SCHEDULER, SUPERVISOR = "carla.coordinator", "sam.scheduler", "sofia.supervisor"
+ATTESTED = ("consent-treatment", "consent-roi-hub", "documents")
+RATINGS = (1, 2, 3)  # of the skill practised, session by session
+
+
+@dataclass
+class Journey:
+    """What the actors of one child have learned on the way; nothing here is counted later."""
+
+    world: World
+    child: Child
+    agency_npi: str
+    payer: tuple[str, str]
+    sent: int = 1
+    amended: bool = False
+    stops_at: str | None = None
+    referral_id: str = ""
+    youth_id: str = ""
+    task_id: str = ""
+    episode_id: str = ""
+    mentor: str = ""
+    appointments: list[Json] = field(default_factory=list)
+
+    @property
+    def hub(self) -> str:
+        return self.child.hub.name
+
+    def say(self, text: str) -> None:
+        print(f"  {self.child.placer}  {text}", flush=True)
+
+    # --- The hub refers ----------------------------------------------------------------------
+
+    async def refer(self) -> None:
+        """The payer knows the child; the hub sends the referral, some more than once at a time."""
+        now = self.world.now()
+        await self.world.payer("members", member_of(self.child, now.date()))
+        sent = bundle(self.child, agency_npi=self.agency_npi, payer=self.payer, now=now)
+        answers = await asyncio.gather(
+            *(self.world.hub(self.hub, "refer", sent) for _ in range(self.sent))
+        )
+        for answer in answers:
+            if answer.status not in (200, 201):
+                raise Refusal(
+                    f"{self.hub}: the referral was answered {answer.status}: {answer.body}"
+                )
+        ids = [self.ids_in(sent, answer.body) for answer in answers]
+        if any(one != ids[0] for one in ids):
+            raise Refusal(f"{self.hub}: one referral sent {self.sent} times became several: {ids}")
+        self.referral_id, self.youth_id, self.task_id = ids[0]
+        times = f", sent {self.sent} times at once" if self.sent > 1 else ""
+        self.say(f"{self.hub} refers a child of {age(self.child, now)}{times}")
+
+    def ids_in(self, sent: Json, answer: Json) -> tuple[str, str, str]:
+        """The ids that the answer gave to the referral, the child and the Task."""
+        found = {}
+        for entry, told in zip(sent["entry"], answer["entry"], strict=True):
+            location = told["response"]["location"].split("/")
+            found[entry["resource"]["resourceType"]] = location[1]
+        return found["ServiceRequest"], found["Patient"], found["Task"]
+
+    async def amend(self) -> None:
+        """What was missing comes later, as a conditional PUT; the hub first saw what was asked."""
+        await until(f"{self.child.placer}: the Task asks", self.asks)
+        now = self.world.now()
+        sent = amendment(self.child, agency_npi=self.agency_npi, payer=self.payer, now=now)
+        answer = await self.world.hub(self.hub, "refer", sent)
+        if answer.status != 200:
+            raise Refusal(f"{self.hub}: the amendment was answered {answer.status}: {answer.body}")
+        self.say(f"{self.hub} sends what was missing")
+
+    async def asks(self) -> Json:
+        task = await self.task()
+        return task if task and self.business(task) == "awaiting-information" else None
+
+    async def task(self) -> Json:
+        return await self.world.read(self.hub, f"Task/{self.task_id}")
+
+    @staticmethod
+    def business(task: Json) -> str | None:
+        coding = task.get("businessStatus", {}).get("coding") or [{}]
+        code: str | None = coding[0].get("code")
+        return code
+
+    # --- The agency answers ----------------------------------------------------------------------
+
+    async def be_accepted(self) -> None:
+        await until(f"{self.child.placer}: the Task is accepted", self.accepted)
+        self.say("eligible: the payer answered, the Task is accepted")
+
+    async def accepted(self) -> Json:
+        task = await self.task()
+        return task if task and task["status"] == "accepted" else None
+
+    async def attest(self) -> None:
+        day = self.world.now().astimezone(AGENCY_ZONE).date().isoformat()
+        path = f"/api/referral/referrals/{self.referral_id}/attestations"
+        acts = [(COORDINATOR, kind) for kind in ATTESTED] + [(SUPERVISOR, "medical-necessity")]
+        for person, kind in acts:
+            body = {
+                "kind": kind,
+                "stands": True,
+                "given_by": "guardian" if kind.startswith("consent") else "staff",
+                "given_on": day,
+                "evidence": "form on file",
+            }
+            await self.world.staff(person, "POST", path, body)
+        self.say("staff attest consents, documents and medical necessity")
+
+    async def be_matched(self) -> None:
+        """The scheduler takes the best of the mentors whom no filter excludes."""
+        path = f"/api/scheduling/waitlist/{self.referral_id}/matches"
+
+        async def matches() -> Json:
+            answer = await self.world.staff(SCHEDULER, "GET", path, refused_ok=True)
+            return answer.body if answer.status == 200 else None
+
+        found = await until(f"{self.child.placer}: on the waiting list", matches)
+        best = next((match for match in found if match["fits"]), None)
+        if best is None:
+            why = {match["name"]: match["excluded"] for match in found}
+            raise Refusal(f"No mentor fits {self.child.placer}: {why}")
+        body = {"referral_id": self.referral_id, "mentor_id": best["mentor_id"]}
+        answer = await self.world.staff(SCHEDULER, "POST", "/api/scheduling/assignments", body)
+        self.episode_id, self.mentor = answer.body["episode_id"], best["mentor_id"]
+        why_this = "; ".join(part["sentence"] for part in best["points"] if part["points"])
+        self.say(f"matched with {best['name']}, {best['score']:.0f} of 100: {why_this}")
+
+    async def book(self, starts: list[datetime], minutes: int) -> None:
+        """Sessions are booked as soon as the episode is open."""
+        for start in starts:
+            body = {
+                "episode_id": self.episode_id,
+                "start": start.isoformat(),
+                "end": (start + timedelta(minutes=minutes)).isoformat(),
+                "place_of_service": "99",
+                "modality": "in-person",
+            }
+
+            async def booked(body: Json = body) -> Json:
+                path = "/api/scheduling/appointments"
+                answer = await self.world.staff(SCHEDULER, "POST", path, body, refused_ok=True)
+                if answer.status == 201:
+                    return answer.body
+                if answer.body.get("code") not in ("episode-not-open", "not-open"):
+                    raise Refusal(f"{self.child.placer}: not booked: {answer.body}")
+                return None
+
+            self.appointments.append(await until(f"{self.child.placer}: booked", booked))
+        self.say(f"episode open, {len(starts)} sessions booked")
+
+    # --- The mentor works ----------------------------------------------------------------------
+
+    async def hold(self, mentor: str) -> None:
+        """After each session the mentor writes and signs a note; the supervisor co-signs it."""
+        for number, appointment in enumerate(self.appointments):
+            goals = await self.goals(mentor, appointment["start"])
+            body = {
+                "episode_id": self.episode_id,
+                "appointment_id": appointment["appointment_id"],
+                "start": appointment["start"],
+                "end": appointment["end"],
+                "place_of_service": appointment["place_of_service"],
+                "modality": appointment["modality"],
+                "goals": [
+                    {
+                        "goal_id": goal["goal_id"],
+                        "scale": "milestone",
+                        "value": RATINGS[min(number, 2)],
+                        "measured_by": "mentor",
+                    }
+                    for goal in goals
+                ],
+                "texts": {"intervention": "Role-play and rehearsal.", "response": "Took part."},
+            }
+            path = "/api/documentation/sessions"
+            note = (await self.world.staff(mentor, "POST", path, body)).body
+            await self.world.staff(mentor, "POST", f"{path}/{note['session_id']}/sign")
+            await self.world.staff(SUPERVISOR, "POST", f"{path}/{note['session_id']}/cosign")
+        self.say(f"{len(self.appointments)} sessions held, signed and co-signed")
+
+    async def goals(self, mentor: str, start: str) -> list[Json]:
+        """The goals that a session of that day may cite, once their text has come."""
+        day = datetime.fromisoformat(start).astimezone(AGENCY_ZONE).date().isoformat()
+        path = f"/api/documentation/youths/{self.youth_id}/goals?on={day}"
+
+        async def known() -> Json:
+            answer = await self.world.staff(mentor, "GET", path, refused_ok=True)
+            return answer.body["goals"] if answer.status == 200 and answer.body["goals"] else None
+
+        found: list[Json] = await until(f"{self.child.placer}: goals to cite", known)
+        return found
+
+    # --- The hub reads ----------------------------------------------------------------------
+
+    async def be_read(self) -> None:
+        """The hub reads Task, CarePlan, Goals and Encounters back, all that it was told of."""
+        await until(f"{self.child.placer}: the Task is in progress", self.in_progress)
+        await until(f"{self.child.placer}: Encounters", self.encounters)
+        plan = await until(f"{self.child.placer}: CarePlan", self.care_plan)
+        for reference in plan.get("goal", ()):
+            if not await self.world.read(self.hub, reference["reference"]):
+                raise Refusal(f"{self.child.placer}: {reference} does not resolve for its hub")
+        self.say("its hub reads Task, CarePlan, Goals and Encounters")
+
+    async def in_progress(self) -> Json:
+        task = await self.task()
+        return task if task and task["status"] == "in-progress" else None
+
+    async def encounters(self) -> Json:
+        found = await self.world.read(self.hub, f"Encounter?patient=Patient/{self.youth_id}")
+        enough = found and len(found.get("entry", ())) >= len(self.appointments)
+        return found if enough else None
+
+    async def care_plan(self) -> Json:
+        path = f"CarePlan?patient=Patient/{self.youth_id}&category=assess-plan"
+        found = await self.world.read(self.hub, path)
+        if not found or not found.get("entry"):
+            return None
+        plan = found["entry"][0]["resource"]
+        return plan if plan["status"] == "active" else None
+
+
+def age(child: Child, now: datetime) -> int:
+    day = now.date()
+    before = (day.month, day.day) < (child.birth_date.month, child.birth_date.day)
+    return day.year - child.birth_date.year - before
