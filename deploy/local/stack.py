@@ -11,10 +11,9 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +25,7 @@ from deploy.local.machine import Missing, accepts, free_ports, is_free, say, wai
 from deploy.local.nginx import Nginx
 from deploy.local.part import Part, write
 from deploy.local.postgres import Postgres, make_database, until_answers
-from deploy.local.seed import seed
+from deploy.local.seed import hubs, seed
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("referral", "scheduling", "documentation", "notifications")
@@ -73,13 +72,12 @@ class Stack:
         home: Path,
         *,
         simulators: bool = True,
-        hubs: Sequence[str] = ("riverbend", "lakeside"),
         clock: Literal["system", "demo"] = "demo",
         certificate: tuple[Path, Path] | None = None,
     ) -> None:
         self.home = home.resolve()
         self.folder = supervisor.Folder(self.home)
-        self.clock, self.hubs = clock, hubs
+        self.clock = clock
         self.simulators = SIMULATORS if simulators else ()
         self.certificate = certificate
 
@@ -161,7 +159,7 @@ class Stack:
     def everything(self) -> list[Part]:
         return [
             *self.infrastructure(),
-            *(self.service(name) for name in SERVICES if is_written(f"services.{name}.app")),
+            *map(self.service, SERVICES),
             self.gateway.part(),
         ]
 
@@ -170,7 +168,7 @@ class Stack:
         if name == "identity":
             options.append(f"--issuer={STAFF_ISSUER}")
         if name == "hub":
-            options += [f"--hub={hub}" for hub in self.hubs]
+            options += [f"--hub={hub['name']}" for hub in hubs()]
         return python_part(name, f"deploy.simulators.{name}", *options)
 
     def service(self, name: str) -> Part:
@@ -229,7 +227,6 @@ class Stack:
                 env=environment({"WAYPOST_DATABASE_DSN": self.dsn(name)}),
             )
             for name in SERVICES
-            if (ROOT / f"services/{name}/migrations/versions").is_dir()
         }
         failed = [name for name, process in asked.items() if process.wait()]
         if failed:
@@ -356,10 +353,6 @@ def environment(more: dict[str, str]) -> dict[str, str]:
 def owner_of(port: str) -> str:
     """The part that listens on a port of this name."""
     return "kafka" if port == "controller" else port.removesuffix("-ops")
-
-
-def is_written(module: str) -> bool:
-    return find_spec(module) is not None
 
 
 def says_ok(url: str) -> bool:
