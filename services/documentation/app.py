@@ -4,16 +4,18 @@ from services.chassis.process import Service, run
 from services.chassis.settings import ServiceSettings
 from services.documentation.api.fhir import fhir_router
 from services.documentation.api.staff import staff
+from services.documentation.domain.views import Agency
 from services.documentation.handlers import events
 from services.documentation.work import work
 
 
 def service() -> Service:
     settings = ServiceSettings.read()
+    agency = Agency(settings.agency_id, settings.agency_name)
     return Service(
         name="documentation",
         settings=settings,
-        doors=(fhir_router(settings.agency_id), staff),
+        doors=(fhir_router(agency), staff),
         handlers=events,
         listens_to=("referral", "scheduling"),
         work=work,

@@ -36,6 +36,7 @@ from services.chassis.settings import ServiceSettings
 from services.chassis.work import Worker
 from services.documentation.api.fhir import fhir_router
 from services.documentation.api.staff import staff
+from services.documentation.domain.views import Agency
 from services.documentation.handlers import events
 from services.documentation.work import work
 
@@ -129,8 +130,8 @@ class Rig:
         assert not waiting, waiting
 
     async def work(self) -> None:
-        """Do all that is due."""
-        while await self.worker.run_one(now=self.clock.now()):
+        """Do all that is due, by this clock and by the machine's."""
+        while await self.worker.run_one(now=max(self.clock.now(), datetime.now(UTC))):
             pass
 
     async def told(self, *types: type[Event]) -> list[Any]:
@@ -189,7 +190,10 @@ async def rig(pool: Pool, folder: Path) -> AsyncIterator[Rig]:
         peers = Peers("documentation", settings.peers, KEY, out)
         context = Context(pool, clock, settings, peers, out)
         service = Service(
-            "documentation", settings, doors=(fhir_router(AGENCY_ID), staff), handlers=events
+            "documentation",
+            settings,
+            doors=(fhir_router(Agency(AGENCY_ID, "Northlight Therapeutic Mentoring")), staff),
+            handlers=events,
         )
         public, _ = apps(service, context, Health())
         worker = Worker(pool)

@@ -11,7 +11,7 @@ from services.chassis.auth import Partner
 from services.chassis.db import Connection
 from services.chassis.fhir.search import Date, Match, Reference, Resource, Search, Token, as_uuid
 from services.chassis.fhir.server import FhirRouter
-from services.documentation.domain.views import CarePlanView, GoalView, Reader, SessionView
+from services.documentation.domain.views import Agency, CarePlanView, GoalView, Reader, SessionView
 from services.documentation.mapping.careplan import care_plan_from_view
 from services.documentation.mapping.encounter import encounter_from_session
 from services.documentation.mapping.goal import goal_from_view
@@ -27,10 +27,10 @@ Find = Callable[[Connection, Asked], Awaitable[list[tuple[View, Reader]]]]
 Translate = Callable[[View, Reader], Resource]
 
 
-def fhir_router(agency_id: UUID) -> FhirRouter:
-    """The routes under /fhir; `agency_id` is the organisation that provides what they tell of."""
+def fhir_router(agency: Agency) -> FhirRouter:
+    """The routes under /fhir; `agency` is who provides what they tell of."""
     router = FhirRouter()
-    encounter = partial(encounter_from_session, agency_id=agency_id)
+    encounter = partial(encounter_from_session, agency=agency)
 
     @router.read("Encounter", kinds={HUB, PAYER})
     async def read_encounter(

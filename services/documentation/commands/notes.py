@@ -107,6 +107,7 @@ async def sign_note(
     rules, review = await reviewed(conn, note, pack, now=now)
     notes.demand(review)
     note = replace(note, state=NoteState.SIGNED, signed_at=now, supervisor_id=review.supervisor_id)
+    await store.lock_signatures(conn, note)
     await store.update_signed(conn, note)
     if rules.cosign == "never":
         note = await finish(conn, note, review, rules, now=now)

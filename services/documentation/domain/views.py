@@ -24,6 +24,14 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class Agency:
+    """The organisation whose sessions these are."""
+
+    organisation_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionView:
     """A final session."""
 

@@ -1,26 +1,20 @@
 """A session as an Encounter: "was the youth seen?" Source: FHIR.md 7.5; samples 11 to 13 and 29."""
 
-from uuid import UUID
-
 from contracts.codes import PartnerKind
-from services.chassis.clock import AGENCY
 from services.chassis.fhir.search import instant
-from services.documentation.domain.views import Reader, SessionView
+from services.documentation.domain.views import Agency, Reader, SessionView
 from services.documentation.mapping import terms
 from services.documentation.mapping.terms import Json
 
 
-def encounter_from_session(session: SessionView, reader: Reader, *, agency_id: UUID) -> Json:
+def encounter_from_session(session: SessionView, reader: Reader, *, agency: Agency) -> Json:
     """A final session as its reader may see it.
 
     A payer learns that, when and where the youth was seen: no participant, no referral. A hub
     that did not send the referral cannot open it, so that it is not named to it.
     """
-    class_, location = terms.PLACES[session.place_of_service]
-    period = {
-        "start": session.starts_at.astimezone(AGENCY).isoformat(),
-        "end": session.ends_at.astimezone(AGENCY).isoformat(),
-    }
+    class_, location, name = terms.PLACES[session.place_of_service]
+    period = {"start": terms.local(session.starts_at), "end": terms.local(session.ends_at)}
     encounter: Json = {
         "resourceType": "Encounter",
         "id": str(session.session_id),
@@ -59,6 +53,7 @@ def encounter_from_session(session: SessionView, reader: Reader, *, agency_id: U
             "system": "http://unitsofmeasure.org",
             "code": "min",
         },
-        "location": [{"location": terms.reference("Location", location)}],
-        "serviceProvider": terms.reference("Organization", agency_id),
+        "location": [{"location": terms.reference("Location", location) | {"display": name}}],
+        "serviceProvider": terms.reference("Organization", agency.organisation_id)
+        | {"display": agency.name},
     }

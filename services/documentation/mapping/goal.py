@@ -65,7 +65,7 @@ def note(ratings: tuple[RatingView, ...], text: str) -> Json:
     last = ratings[-1]
     return {
         "authorReference": terms.reference("PractitionerRole", last.mentor_id),
-        "time": instant(last.noted_at),
+        "time": terms.local(last.noted_at),
         "text": text,
     }
 

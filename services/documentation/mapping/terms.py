@@ -1,9 +1,11 @@
 """Codes and systems that documentation's resources share, as FHIR.md and DOMAIN 7 name them."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from contracts.codes import PlaceOfService
+from services.chassis.clock import AGENCY
 from services.chassis.fhir.readers import number_of, patient_reference
 from services.documentation.domain.views import Reader
 
@@ -48,22 +50,35 @@ HOME_HEALTH, FIELD, VIRTUAL, AMBULATORY = (
         ("AMB", "ambulatory"),
     ]
 )
-# Where the youth is: the class of the encounter, and the id of a Location that scheduling serves.
+# Where the youth is: the class of the encounter, and a Location of scheduling's with its name.
 PLACES = {
-    PlaceOfService.TELEHEALTH_ELSEWHERE: (VIRTUAL, "loc-telehealth"),
-    PlaceOfService.SCHOOL: (FIELD, "loc-school"),
-    PlaceOfService.HOMELESS_SHELTER: (FIELD, "loc-shelter"),
-    PlaceOfService.TELEHEALTH_AT_HOME: (VIRTUAL, "loc-telehealth-home"),
-    PlaceOfService.OFFICE: (AMBULATORY, "loc-office"),
-    PlaceOfService.HOME: (HOME_HEALTH, "loc-home"),
-    PlaceOfService.GROUP_HOME: (HOME_HEALTH, "loc-group-home"),
-    PlaceOfService.STREET: (FIELD, "loc-street"),
-    PlaceOfService.OTHER: (FIELD, "loc-community"),
+    PlaceOfService.TELEHEALTH_ELSEWHERE: (
+        VIRTUAL,
+        "loc-telehealth",
+        "Telehealth, youth elsewhere than at home",
+    ),
+    PlaceOfService.SCHOOL: (FIELD, "loc-school", "School"),
+    PlaceOfService.HOMELESS_SHELTER: (FIELD, "loc-shelter", "Homeless shelter"),
+    PlaceOfService.TELEHEALTH_AT_HOME: (
+        VIRTUAL,
+        "loc-telehealth-home",
+        "Telehealth, youth at home",
+    ),
+    PlaceOfService.OFFICE: (AMBULATORY, "loc-office", "Office"),
+    PlaceOfService.HOME: (HOME_HEALTH, "loc-home", "Home of the youth"),
+    PlaceOfService.GROUP_HOME: (HOME_HEALTH, "loc-group-home", "Group home"),
+    PlaceOfService.STREET: (FIELD, "loc-street", "Street or outreach site"),
+    PlaceOfService.OTHER: (FIELD, "loc-community", "Community setting"),
 }
 
 
 def reference(type_: str, id_: UUID | str) -> Json:
     return {"reference": f"{type_}/{id_}"}
+
+
+def local(at: datetime) -> str:
+    """A time as people in the agency's zone say it, with its offset."""
+    return at.astimezone(AGENCY).isoformat()
 
 
 def patient(youth_id: UUID, reader: Reader) -> Json:

@@ -92,6 +92,20 @@ async def lock_note(conn: Connection, session_id: UUID) -> None:
     await conn.execute("SELECT FROM session WHERE session_id = $1 FOR UPDATE", session_id)
 
 
+async def lock_signatures(conn: Connection, note: Note) -> None:
+    """Until the transaction ends, nobody else signs for this mentor, nor for this youth.
+
+    Two that meet in an exclusion constraint at once may wait for each other; so they come in turn.
+    """
+    await conn.execute(
+        """
+        SELECT pg_advisory_xact_lock(hashtextextended('mentor/' || $1::uuid, 0)),
+               pg_advisory_xact_lock(hashtextextended('youth/' || $2::uuid, 0))
+        """,
+        *(note.mentor_id, note.youth_id),
+    )
+
+
 async def note_by_id(conn: Connection, session_id: UUID) -> Note | None:
     """A note with the goals it cites."""
     row = await conn.fetchrow(

@@ -224,7 +224,8 @@ def common(asked: Asked) -> tuple[Any, ...]:
 
 def view(kind: type[V], row: Record, codes: Mapping[str, Any], **more: Any) -> V:
     """A row whose columns are named as the fields are; `codes` says which become an enum."""
-    plain: dict[str, Any] = {f.name: row[f.name] for f in fields(kind) if f.name in row.keys()}  # noqa: SIM118
+    columns = set(row.keys())
+    plain: dict[str, Any] = {f.name: row[f.name] for f in fields(kind) if f.name in columns}
     for name, code in codes.items():
         plain[name] = code(plain[name]) if plain[name] is not None else None
     return kind(**plain, **more)
