@@ -31,6 +31,7 @@ from services.referral.store import clients
 BASE = "https://waypost.test/fhir"
 NPI = "http://hl7.org/fhir/sid/us-npi"
 PAYER = "https://waypost.example/ids/payer"
+AGENCY, AGENCY_NPI = "Northlight Therapeutic Mentoring", "1093817462"
 AGENCY_ID = UUID("00000000-0000-4000-8000-00000000a6e4")
 KEY = ECKey.generate_key("P-384", auto_kid=True)
 NOW = datetime(2026, 11, 9, 20, 20, 7, tzinfo=UTC)
@@ -105,7 +106,7 @@ class Rig:
         self, kind: str, name: str, system: str, value: str, mrn_system: str | None = None
     ) -> UUID:
         """Register an organisation as `waypost client add` does."""
-        id_ = uuid4()
+        id_ = AGENCY_ID if kind == "agency" else uuid4()
         organisation = clients.Organisation(id_, kind, name, system, value, mrn_system)
         async with transaction(self.pool) as conn:
             await clients.add_organisation(conn, organisation)
@@ -141,7 +142,9 @@ async def rig_of(pool: Pool) -> AsyncIterator[Rig]:
         install(app, Verifier())  # type: ignore[arg-type]
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://waypost.test") as http:
-            yield Rig(pool, clock, http)
+            running = Rig(pool, clock, http)
+            await running.register("agency", AGENCY, NPI, AGENCY_NPI)
+            yield running
 
 
 SETTINGS = ServiceSettings(
@@ -159,8 +162,8 @@ SETTINGS = ServiceSettings(
     staff_issuer="http://issuer.test",
     staff_jwks_url="http://issuer.test/jwks",
     agency_id=AGENCY_ID,
-    agency_npi="1093817462",
-    agency_name="Northlight Therapeutic Mentoring",
+    agency_npi=AGENCY_NPI,
+    agency_name=AGENCY,
     cursor_key="a secret of this test and no other",
 )
 

@@ -41,6 +41,7 @@ from services.referral.mapping.inbound.judge import Reading
 from services.referral.mapping.inbound.remarks import remarks
 from services.referral.mapping.inbound.resolve import is_typed, key_of
 from services.referral.mapping.mirror import body_of
+from services.referral.mapping.searching import found_by
 from services.referral.mapping.transaction import Answer
 from services.referral.store import coverage, hubs, mirror, plans, submissions, youths
 from services.referral.store.mirror import Mirror
@@ -193,7 +194,11 @@ async def keep_entries(conn: Connection, case: Case) -> None:
         if is_written(entry):
             type_, _, id_ = entry.ref.partition("/")
             numbers = tuple(str(identifier) for identifier in entry.identifiers)
-            rows.append(Mirror(type_, id_, numbers, body_of(entry), entry.shape, content_of(entry)))
+            tokens, names, dated = found_by(entry.resource)
+            body, content = body_of(entry), content_of(entry)
+            rows.append(
+                Mirror(type_, id_, numbers, tokens, names, dated, body, entry.shape, content)
+            )
     await mirror.add_mirrors(
         conn, case.partner.organisation_id, case.youth_id, case.referral_id, rows
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from services.chassis.db import Connection, Record
@@ -10,11 +11,18 @@ from services.referral.domain.intake import Identifier, KnownReferral, Stored
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """A resource to be stored under our id."""
+    """A resource to be stored under our id, with what searches find it by.
+
+    `tokens` are `filter:system|code`, also with `*` for either part; `names` are in lower case;
+    `dated` is the half-open time that the type's date filter looks at.
+    """
 
     type: str
     id: str
     identifiers: tuple[str, ...]
+    tokens: tuple[str, ...]
+    names: tuple[str, ...]
+    dated: tuple[datetime, datetime] | None
     body: str
     shape: bytes
     content: bytes
@@ -102,22 +110,29 @@ async def add_mirrors(
     """Store resources; one that is here already gets its new body and the next version."""
     await conn.execute(
         """
-        INSERT INTO mirror (type, id, organisation_id, youth_id, referral_id, identifiers, body,
-                            shape, content)
-        SELECT m.type, m.id, $1, $2, $3,
-               ARRAY(SELECT jsonb_array_elements_text(m.identifiers::jsonb)), m.body, m.shape,
-               m.content
-          FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bytea[])
-            AS m (type, id, identifiers, body, shape, content)
+        INSERT INTO mirror (type, id, organisation_id, youth_id, referral_id, identifiers, tokens,
+                            names, dated, body, shape, content)
+        SELECT m.type, m.id, $1, $2, $3, m.identifiers::text[], m.tokens::text[],
+               m.names::text[], tstzrange(m.low, m.high), m.body, m.shape, m.content
+          FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+                      $9::timestamptz[], $10::timestamptz[], $11::text[], $12::bytea[],
+                      $13::bytea[])
+            AS m (type, id, identifiers, tokens, names, low, high, body, shape, content)
             ON CONFLICT (type, id) DO UPDATE
-           SET identifiers = excluded.identifiers, body = excluded.body, shape = excluded.shape,
-               content = excluded.content, version = mirror.version + 1, updated_at = now()
+           SET identifiers = excluded.identifiers, tokens = excluded.tokens,
+               names = excluded.names, dated = excluded.dated, body = excluded.body,
+               shape = excluded.shape, content = excluded.content,
+               version = mirror.version + 1, updated_at = now()
          WHERE mirror.organisation_id = $1
         """,
         *(organisation_id, youth_id, referral_id),
         [m.type for m in mirrors],
         [m.id for m in mirrors],
-        [as_json(m.identifiers) for m in mirrors],
+        [as_array(m.identifiers) for m in mirrors],
+        [as_array(m.tokens) for m in mirrors],
+        [as_array(m.names) for m in mirrors],
+        [m.dated and m.dated[0] for m in mirrors],
+        [m.dated and m.dated[1] for m in mirrors],
         [m.body for m in mirrors],
         [m.shape for m in mirrors],
         [m.content for m in mirrors],
@@ -140,6 +155,84 @@ async def mirror_by_id(
     return stored(row) if row else None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A search of one organisation's own resources of one type; None is any."""
+
+    organisation_id: UUID
+    type: str
+    limit: int
+    ids: Sequence[str] | None = None
+    youth_ids: Sequence[UUID] | None = None
+    tokens: Sequence[Sequence[str]] = ()  # of each filter at least one
+    names: Sequence[str] | None = None  # beginnings
+    low: datetime | None = None
+    high: datetime | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+    after_at: datetime | None = None
+    after_id: str | None = None
+
+
+async def list_mirrors(conn: Connection, wanted: Wanted) -> list[Stored]:
+    """What an organisation sent of a type and now searches, in the order of the last change."""
+    tokens = [*map(list, wanted.tokens), None, None, None][:3]
+    rows = await conn.fetch(
+        """
+        SELECT type, id, youth_id, referral_id, identifiers, shape, content, version, updated_at,
+               body
+          FROM mirror
+         WHERE organisation_id = $1
+           AND type = $2
+           AND ($3::text[] IS NULL OR id = ANY ($3))
+           AND ($4::uuid[] IS NULL OR youth_id = ANY ($4))
+           AND ($5::text[] IS NULL OR tokens && $5)
+           AND ($6::text[] IS NULL OR tokens && $6)
+           AND ($7::text[] IS NULL OR tokens && $7)
+           AND ($8::text[] IS NULL
+                OR EXISTS (SELECT FROM unnest(names) AS name, unnest($8) AS beginning
+                            WHERE starts_with(name, beginning)))
+           AND (($9::timestamptz IS NULL AND $10::timestamptz IS NULL)
+                OR dated && tstzrange($9, $10))
+           AND ($11::timestamptz IS NULL OR updated_at >= $11)
+           AND ($12::timestamptz IS NULL OR updated_at < $12)
+           AND ($13::timestamptz IS NULL OR (updated_at, id) > ($13, $14::text))
+         ORDER BY updated_at, id
+         LIMIT $15
+        """,
+        *(wanted.organisation_id, wanted.type),
+        wanted.ids if wanted.ids is None else list(wanted.ids),
+        wanted.youth_ids if wanted.youth_ids is None else list(wanted.youth_ids),
+        *tokens,
+        wanted.names if wanted.names is None else list(wanted.names),
+        *(wanted.low, wanted.high, wanted.since, wanted.before),
+        *(wanted.after_at, wanted.after_id, wanted.limit),
+    )
+    return [stored(row) for row in rows]
+
+
+async def patient_of_member(
+    conn: Connection, payer_id: UUID, youth_id: UUID
+) -> tuple[Stored, str | None] | None:
+    """A youth's Patient with the member number, for the payer that gate 1 was confirmed by."""
+    row = await conn.fetchrow(
+        """
+        SELECT m.type, m.id, m.youth_id, m.referral_id, m.identifiers, m.shape, m.content,
+               m.version, m.updated_at, m.body, c.member_id
+          FROM mirror m
+          JOIN eligibility_inquiry i ON i.youth_id = m.youth_id AND i.payer_id = $1
+          JOIN eligibility_determination d
+            ON d.inquiry_id = i.inquiry_id AND d.outcome = 'confirmed'
+          JOIN coverage c USING (coverage_id)
+         WHERE m.type = 'Patient' AND m.id = $2
+         ORDER BY i.number DESC
+         LIMIT 1
+        """,
+        *(payer_id, str(youth_id)),
+    )
+    return (stored(row), row["member_id"]) if row else None
+
+
 def stored(row: Record) -> Stored:
     return Stored(
         *(row["type"], row["id"], row["youth_id"], row["referral_id"]),
@@ -148,7 +241,10 @@ def stored(row: Record) -> Stored:
     )
 
 
-def as_json(texts: Sequence[str]) -> str:
-    import json
+def as_array(texts: Sequence[str]) -> str:
+    """PostgreSQL's own notation: unnest would flatten arrays within an array."""
+    return "{" + ",".join(quoted(text) for text in texts) + "}"
 
-    return json.dumps(list(texts))
+
+def quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
