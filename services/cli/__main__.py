@@ -2,7 +2,7 @@
 
 import typer
 
-from services.cli import clients, inboxes, story
+from services.cli import clients, inboxes, seed, story
 from services.cli.databases import ENV_FILE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -11,6 +11,7 @@ app.command()(inboxes.waiting)
 app.command()(inboxes.retry)
 app.command()(inboxes.skip)
 app.command()(story.story)
+app.command()(seed.seed)
 app.add_typer(clients.app, name="client")
 
 

@@ -30,7 +30,7 @@ def new_mentor(**changes: Any) -> dict[str, Any]:
             "licence_valid_to": "2028-06-30",
         },
         "supervised_from": "2026-01-01",
-        "credential": "b",
+        "credential": "bachelor",
         "degree": "BA Social Work",
         "screenings": [
             {"kind": "cori", "valid_to": "2027-03-31"},

@@ -13,9 +13,9 @@ LICENCE = "licence"
 class Credential(StrEnum):
     """What qualifies a mentor (DOMAIN 3.3 `mentor.qualification`, `.hs`)."""
 
-    ASSOCIATE = "a"
-    BACHELOR = "b"
-    HIGH_SCHOOL = "hs"
+    ASSOCIATE = "associate"
+    BACHELOR = "bachelor"
+    HIGH_SCHOOL = "high-school"
 
 
 class Gender(StrEnum):
