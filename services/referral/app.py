@@ -3,10 +3,12 @@
 from services.chassis.fhir.server import FhirRouter
 from services.chassis.process import Service, run
 from services.chassis.settings import ServiceSettings
-from services.referral.api import metadata, tasks, token
+from services.referral.api import metadata, token
 from services.referral.api.intake import add_intake
 from services.referral.api.internal import internal
+from services.referral.api.reads import add_reads
 from services.referral.api.staff import staff
+from services.referral.api.tasks import add_tasks
 from services.referral.commands.eligibility import standing_rules
 from services.referral.handlers import events
 from services.referral.work import work
@@ -27,8 +29,10 @@ def service() -> Service:
 
 def fhir_router() -> FhirRouter:
     """All of /fhir that this service serves; what hubs sent, by `h-…`, comes last."""
-    router = tasks.fhir
+    router = FhirRouter()
+    add_tasks(router)
     add_intake(router, standing_rules())
+    add_reads(router)
     return router
 
 

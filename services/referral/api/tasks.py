@@ -14,7 +14,7 @@ from services.chassis.auth import Partner
 from services.chassis.db import Connection
 from services.chassis.fhir import guard
 from services.chassis.fhir.outcome import FhirRefused, Issue, refusal
-from services.chassis.fhir.search import Match, Reference, Resource, Search, Token, as_uuid
+from services.chassis.fhir.search import Filters, Match, Reference, Resource, Search, Token, as_uuid
 from services.chassis.fhir.server import FhirRouter, change, respond, touch
 from services.referral.commands import close
 from services.referral.commands.eligibility import standing_rules
@@ -30,15 +30,36 @@ from services.referral.store import eligibility, mirror, payers, people, tasks
 
 HUBS = frozenset({PartnerKind.HUB})
 FULFILL = ("http://hl7.org/fhir/CodeSystem/task-code", "fulfill")
+FILTERS: Filters = {
+    "code": Token,
+    "owner": Reference(("Organization",)),
+    "requester": Reference(("Organization",)),
+    "status": Token,
+    "focus": Reference(("ServiceRequest",)),
+    "identifier": Token,
+    "patient": Reference(("Patient",)),
+}
 VERSION = re.compile(r'(?:W/)?"([1-9][0-9]{0,8})"')
 
-fhir = FhirRouter()
+
+def add_tasks(router: FhirRouter) -> None:
+    """Give a router the reads and searches of Task, what a hub may change, and the payers' part."""
+    router.read("Task", kinds=HUBS)(read_task)
+    router.search(
+        "Task",
+        FILTERS,
+        kinds=HUBS,
+        include=("Task:focus",),
+        together=(("patient", "status"), ("owner", "status")),
+    )(search_tasks)
+    router.write("PUT", "/fhir/Task/{id_}", scope="Task.u", kinds=HUBS)(put_task)
+    router.read("CoverageEligibilityRequest", kinds=HUBS)(read_eligibility_request)
+    router.read("CoverageEligibilityResponse", kinds=HUBS)(read_eligibility_response)
 
 
 # --- Task ---------------------------------------------------------------------------------------
 
 
-@fhir.read("Task", kinds=HUBS)
 async def read_task(conn: Connection, partner: Partner, id_: str, *, on: date) -> Resource | None:
     """A Task of this hub's own referrals."""
     task_id = as_uuid(id_)
@@ -46,21 +67,6 @@ async def read_task(conn: Connection, partner: Partner, id_: str, *, on: date) -
     return await shown(conn, row) if row else None
 
 
-@fhir.search(
-    "Task",
-    {
-        "code": Token,
-        "owner": Reference(("Organization",)),
-        "requester": Reference(("Organization",)),
-        "status": Token,
-        "focus": Reference(("ServiceRequest",)),
-        "identifier": Token,
-        "patient": Reference(("Patient",)),
-    },
-    kinds=HUBS,
-    include=("Task:focus",),
-    together=(("patient", "status"), ("owner", "status")),
-)
 async def search_tasks(conn: Connection, partner: Partner, search: Search) -> Sequence[Match]:
     """The Tasks of this hub's own referrals, oldest change first."""
     if not await names_us(conn, partner, search):
@@ -126,7 +132,6 @@ async def parties(conn: Connection, youth_id: UUID, organisation_id: UUID) -> Pa
     )
 
 
-@fhir.write("PUT", "/fhir/Task/{id_}", scope="Task.u", kinds=HUBS)
 async def put_task(request: Request, partner: Partner) -> Response:
     """A hub may cancel its Task, say why, and add notes; `If-Match` is needed (FHIR.md §7.1)."""
     checked = await guard.check_off_loop(await request.body(), expect={"Task"})
@@ -183,7 +188,6 @@ def reason_text(sent: Resource) -> str | None:
 # --- Coverage eligibility -----------------------------------------------------------------------
 
 
-@fhir.read("CoverageEligibilityRequest", kinds=HUBS)
 async def read_eligibility_request(
     conn: Connection, partner: Partner, id_: str, *, on: date
 ) -> Resource | None:
@@ -194,7 +198,6 @@ async def read_eligibility_request(
     return request_from_inquiry(asked, await parties(conn, asked.youth_id, partner.organisation_id))
 
 
-@fhir.read("CoverageEligibilityResponse", kinds=HUBS)
 async def read_eligibility_response(
     conn: Connection, partner: Partner, id_: str, *, on: date
 ) -> Resource | None:
