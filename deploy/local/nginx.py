@@ -70,7 +70,8 @@ class Nginx:
     def part(self) -> Part:
         # -e: before it reads its configuration it would write to a system folder.
         command = [str(binary()), "-e", "stderr", "-p", str(self.home)]
-        return Part("gateway", [*command, "-c", str(self.configuration)], stop=signal.SIGQUIT)
+        command += ["-c", str(self.configuration)]
+        return Part("gateway", command, stop=signal.SIGQUIT, stage=3)
 
     @property
     def configuration(self) -> Path:

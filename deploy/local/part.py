@@ -6,10 +6,14 @@ import json
 import os
 import signal
 import subprocess
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from deploy.local.machine import wait_until
+
+GRACE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,8 @@ class Part:
     uid: int | None = None  # only root may give one
     gid: int | None = None
     stop: int = signal.SIGTERM
-    grace: float = 20  # seconds to end by itself before it is killed
+    grace: float = GRACE_SECONDS  # to end by itself before it is killed
+    stage: int = 0  # parts of one stage are stopped together, the highest stage first
 
     def fingerprint(self) -> str:
         """Changes when the part would be started differently."""
@@ -41,6 +46,9 @@ class Running:
     def alive(self) -> bool:
         stat = stat_of(self.pid)
         return bool(stat) and stat[0] != "Z" and int(stat[19]) == self.began
+
+    def gone(self) -> bool:
+        return not self.alive()
 
     def signal(self, number: int) -> None:
         """Send a signal to the process; nothing happens when it is gone."""
@@ -107,13 +115,22 @@ def recorded(record: Path) -> Running | None:
 
 def end(running: Running, part: Part | None) -> None:
     """Stop a process as it likes to be stopped, killing it when that takes too long."""
-    running.signal(part.stop if part else signal.SIGTERM)
-    try:
-        wait_until(lambda: not running.alive(), part.grace if part else 20, "It did not end")
-    except TimeoutError:
-        running.signal(signal.SIGKILL)
-        wait_until(lambda: not running.alive(), 10, f"Process {running.pid} did not die")
-    running.kill_group()
+    end_all([(running, part)])
+
+
+def end_all(many: Sequence[tuple[Running, Part | None]]) -> None:
+    """Stop several at the same time; returns when all of them are gone."""
+    for running, part in many:
+        running.signal(part.stop if part else signal.SIGTERM)
+    begin = time.monotonic()
+    for running, part in many:
+        left = begin + (part.grace if part else GRACE_SECONDS) - time.monotonic()
+        try:
+            wait_until(running.gone, left, "It did not end")
+        except TimeoutError:
+            running.signal(signal.SIGKILL)
+            wait_until(running.gone, 10, f"{running.pid} did not die")
+        running.kill_group()
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> None:

@@ -104,7 +104,7 @@ class Stack:
         return addresses
 
     def down(self) -> None:
-        """Stop everything, last part first; returns when nothing is left. Data stays."""
+        """Stop everything, the gateway first; returns when nothing is left. Data stays."""
         if not self.home.exists():
             return
         with self.alone():
@@ -169,7 +169,7 @@ class Stack:
             options.append(f"--issuer={STAFF_ISSUER}")
         if name == "hub":
             options += [f"--hub={hub['name']}" for hub in hubs()]
-        return python_part(name, f"deploy.simulators.{name}", *options)
+        return python_part(name, f"deploy.simulators.{name}", *options, stage=1)
 
     def service(self, name: str) -> Part:
         settings = {
@@ -190,7 +190,7 @@ class Stack:
             **AGENCY,
         }
         env = {f"WAYPOST_{setting}": value for setting, value in settings.items()}
-        return python_part(name, f"services.{name}.app", env=env)
+        return python_part(name, f"services.{name}.app", stage=2, env=env)
 
     # --- Steps of up -----------------------------------------------------------------------------
 
@@ -339,9 +339,11 @@ class Stack:
             yield
 
 
-def python_part(name: str, module: str, *options: str, env: dict[str, str] | None = None) -> Part:
+def python_part(
+    name: str, module: str, *options: str, stage: int, env: dict[str, str] | None = None
+) -> Part:
     command = [sys.executable, "-m", module, *options]
-    return Part(name, command, env=environment(env or {}), cwd=str(ROOT))
+    return Part(name, command, env=environment(env or {}), cwd=str(ROOT), stage=stage)
 
 
 def environment(more: dict[str, str]) -> dict[str, str]:

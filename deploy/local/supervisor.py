@@ -1,8 +1,9 @@
 """Keeps the parts of one stack running: `python -m deploy.local.supervisor <folder>`.
 
 It leaves the shell that started it, starts again whatever dies, takes over what an earlier
-supervisor left running, and on TERM stops everything, last part first. What it is to run stands in
-`parts.json`; it looks again when that file changes, and when `run/<part>.held` comes or goes.
+supervisor left running, and on TERM stops everything, the last stage first. What it is to run
+stands in `parts.json`; it looks again when that file changes, and when `run/<part>.held` comes or
+goes.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from deploy.local.machine import wait_until
-from deploy.local.part import Part, Running, end, recorded, start, write
+from deploy.local.part import Part, Running, end_all, recorded, start, write
 
 PAUSE_SECONDS = (0.1, 5.0)  # before a dead part starts again: at first, and at most
 STEADY_SECONDS = 10  # a part that ran this long starts again at once
@@ -86,11 +87,13 @@ class Supervisor:
         self.children = [child for child in self.children if child.poll() is None]
         self.look_at_the_plan()
         wanted = {part.name: part for part in self.parts}
+        ending = []
         for name, running in self.folder.running().items():
             part = wanted.get(name)
             changed = part is None or running.fingerprint != part.fingerprint()
             if changed or self.folder.held(name).exists():
-                end(running, part)
+                ending.append((running, part))
+        end_all(ending)
         for part in self.parts:
             if not self.folder.held(part.name).exists():
                 self.start_if_dead(part)
@@ -123,10 +126,10 @@ class Supervisor:
 
     def stop_all(self) -> None:
         wanted = {part.name: part for part in self.parts}
-        running = self.folder.running()
-        known = [name for name in reversed(wanted) if name in running]
-        for name in [*(set(running) - set(wanted)), *known]:
-            end(running[name], wanted.get(name))
+        running = [(one, wanted.get(name)) for name, one in self.folder.running().items()]
+        end_all([(one, part) for one, part in running if part is None])
+        for stage in sorted({part.stage for part in self.parts}, reverse=True):
+            end_all([(one, part) for one, part in running if part and part.stage == stage])
 
     def run(self) -> None:
         """Until told to end. A signal, also that of a child's death, wakes it at once."""

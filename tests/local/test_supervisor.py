@@ -72,9 +72,9 @@ def test_dismissing_ends_everything_even_without_a_supervisor(folder: Folder) ->
     assert [one.alive() for one in parts] == [False, False]
 
 
-def test_parts_end_in_the_reverse_order_of_their_start(folder: Folder, tmp_path: Path) -> None:
+def test_a_stage_ends_when_all_that_stand_on_it_have_ended(folder: Folder, tmp_path: Path) -> None:
     diary = tmp_path / "diary"
-    running(folder, noting("first", diary), noting("second", diary))
+    running(folder, noting("first", diary, stage=1), noting("second", diary, stage=2))
     wait_until(lambda: diary.exists() and len(lines(diary)) == 2, 10, "They did not begin")
 
     dismiss(folder)
@@ -165,17 +165,18 @@ def test_a_number_that_was_given_to_another_process_is_not_taken_for_ours() -> N
     somebody_else.kill_group()
 
 
-def part(name: str, program: str = SLEEPER, grace: float = 5) -> Part:
-    return Part(name, [sys.executable, "-c", program], grace=grace)
+def part(name: str, program: str = SLEEPER, *, grace: float = 5, stage: int = 0) -> Part:
+    return Part(name, [sys.executable, "-c", program], grace=grace, stage=stage)
 
 
-def noting(name: str, diary: Path) -> Part:
+def noting(name: str, diary: Path, *, stage: int) -> Part:
     """Writes into the diary when it begins and when it is told to end."""
     return part(
         name,
         f"import signal, sys, time; say = lambda what: open({str(diary)!r}, 'a').write(what);"
         f"signal.signal(15, lambda *_: (say('{name} ends\\n'), sys.exit()));"
         f"say('{name} begins\\n'); time.sleep(600)",
+        stage=stage,
     )
 
 
