@@ -20,11 +20,9 @@ from services.referral.commands.clients import NPI, Registered, Registration
 
 app = typer.Typer(no_args_is_help=True, help="Partner organisations and their clients.")
 
-HUB_SCOPES = (
-    "system/*.rs system/ServiceRequest.cu system/Task.cu system/Patient.u system/Coverage.u "
-    "system/RelatedPerson.u system/EpisodeOfCare.u system/CarePlan.u system/Goal.u "
-    "system/Subscription.cud"
-)
+# A referral is a Bundle of many types, each of which needs its right; what a hub writes beside
+# the referral itself is a mirror that it alone reads.
+HUB_SCOPES = "system/*.crus system/Subscription.cruds"
 PAYER_SCOPES = "system/Patient.rs system/Encounter.rs system/Organization.rs system/Location.rs"
 
 
