@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import logging
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
@@ -96,13 +97,16 @@ async def leads_inside(endpoint: str, *, loopback: bool) -> bool:
 class Hook:
     """Posts to hubs' endpoints; trusts neither their names nor their answers."""
 
-    def __init__(self, *, loopback: bool, resolve: Resolve = resolve) -> None:
+    def __init__(
+        self, *, loopback: bool, resolve: Resolve = resolve, trust: ssl.SSLContext | None = None
+    ) -> None:
         self.loopback, self.resolve = loopback, resolve
         # A connection for each message: one that was opened for another name may share an address.
         # No environment: a proxy would look the name up a second time, and could be told another.
         self.http = httpx.AsyncClient(
             follow_redirects=False,
             trust_env=False,
+            verify=trust or True,
             timeout=None,  # noqa: S113 (the whole call has a deadline)
             limits=httpx.Limits(max_keepalive_connections=0),
         )

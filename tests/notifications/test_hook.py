@@ -1,0 +1,281 @@
+"""The call to a hub's endpoint: whom it connects to, what it believes, when it gives up."""
+
+import asyncio
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from services.notifications import partners
+from services.notifications.domain.attempts import Answered, Failed, Unsent
+from services.notifications.domain.subscriptions import Channel
+from services.notifications.partners import Hook, Resolve, signature
+
+NOW = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+class Endpoint:
+    """Whatever listens at the other end; keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/hook?tenant=7"
+
+
+@asynccontextmanager
+async def endpoint(answer: Answer, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Endpoint]:
+    there = Endpoint()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            there.requests.append(head + await reader.readexactly(length))
+            await answer(writer)
+            await writer.drain()
+        except (OSError, EOFError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    there.port = server.sockets[0].getsockname()[1]
+    try:
+        yield there
+    finally:
+        server.close()
+
+
+def saying(raw: bytes) -> Answer:
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        writer.write(raw)
+
+    return answer
+
+
+async def never(writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(30)
+
+
+async def without_end(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while True:
+        writer.write(b"10000\r\n" + b"." * 65_536 + b"\r\n")
+        await writer.drain()
+
+
+async def drip(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 204 No Content\r\nContent-Length: 9999\r\n\r\n")
+    while True:
+        writer.write(b".")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def post(
+    url: str,
+    *,
+    loopback: bool = True,
+    resolve: Resolve = partners.resolve,
+    seconds: int = 1,
+    trust: ssl.SSLContext | None = None,
+) -> Answered | Failed:
+    hook = Hook(loopback=loopback, resolve=resolve, trust=trust)
+    channel = Channel(url, ("Authorization: Bearer theirs", "X-Tenant: 7"), seconds)
+    try:
+        return await hook.post(channel, id_="msg-1", stamp=NOW, secret=b"secret", body=b"{}")
+    finally:
+        await hook.close()
+
+
+def leading_to(*addresses: str) -> Resolve:
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return addresses
+
+    return resolve
+
+
+def test_a_signature_is_the_one_of_the_standards_example() -> None:
+    """Source: standard-webhooks, spec/standard-webhooks.md and its libraries' tests."""
+    import base64
+
+    secret = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    body = b'{"test": 2432232314}'
+
+    made = signature(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, body)
+
+    assert made == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+async def test_a_message_goes_to_its_path_with_id_stamp_signature_and_the_hubs_headers() -> None:
+    async with endpoint(saying(OK)) as there:
+        assert await post(there.url) == Answered(200)
+
+    [request] = there.requests
+    head, _, body = request.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, value in (x.split(": ", 1) for x in lines[1:])}
+    assert lines[0] == "POST /hook?tenant=7 HTTP/1.1"
+    assert headers["host"] == f"127.0.0.1:{there.port}"
+    assert (headers["webhook-id"], headers["webhook-timestamp"]) == ("msg-1", "1795318200")
+    assert headers["webhook-signature"] == signature(b"secret", "msg-1", 1795318200, body)
+    assert (headers["authorization"], headers["x-tenant"]) == ("Bearer theirs", "7")
+    assert headers["content-type"] == "application/fhir+json"
+
+
+async def test_a_redirection_is_an_answer_and_is_followed_nowhere() -> None:
+    async with endpoint(saying(OK)) as inside:
+        to = f"HTTP/1.1 302 Found\r\nLocation: {inside.url}\r\nContent-Length: 0\r\n\r\n"
+        async with endpoint(saying(to.encode())) as there:
+            assert await post(there.url) == Answered(302)
+
+        assert inside.requests == []
+
+
+async def test_an_endpoint_may_ask_for_time() -> None:
+    busy = b"HTTP/1.1 429 Too Many\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n"
+    async with endpoint(saying(busy)) as there:
+        assert await post(there.url) == Answered(429, timedelta(minutes=2))
+
+
+@pytest.mark.parametrize("answer", [without_end, drip], ids=["endless", "dripping"])
+async def test_a_body_without_end_is_left_unread(
+    answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partners, "BODY_SECONDS", 0.3)
+    async with endpoint(answer) as there, asyncio.timeout(3):
+        told = await post(there.url, seconds=2)
+
+    assert isinstance(told, Answered)
+
+
+async def test_no_answer_in_time_is_a_failure() -> None:
+    async with endpoint(never) as there:
+        assert await post(there.url) == Failed(Unsent.TIMEOUT)
+
+
+async def test_nobody_there_is_a_failure() -> None:
+    async with endpoint(saying(OK)) as there:
+        pass
+
+    assert await post(there.url) == Failed(Unsent.UNREACHABLE)
+
+
+async def test_what_is_no_http_is_a_failure() -> None:
+    async with endpoint(saying(b"SSH-2.0-OpenSSH_9\r\n")) as there:
+        assert await post(there.url) == Failed(Unsent.UNREACHABLE)
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [("127.0.0.1",), ("10.0.0.8",), ("169.254.169.254",), ("93.184.216.34", "10.0.0.8"), ()],
+)
+async def test_a_name_that_now_leads_inside_is_not_called(addresses: tuple[str, ...]) -> None:
+    """B-61: public when it was named, private when it is called."""
+    told = await post(
+        "https://ehr.riverbend.example/hook", loopback=False, resolve=leading_to(*addresses)
+    )
+
+    assert told == Failed(Unsent.FORBIDDEN)
+
+
+async def test_loopback_is_not_called_where_no_setting_allows_it() -> None:
+    async with endpoint(saying(OK)) as there:
+        assert await post(there.url, loopback=False) == Failed(Unsent.FORBIDDEN)
+
+    assert there.requests == []
+
+
+async def test_a_name_is_looked_up_once_and_that_address_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second look-up of a rebinding name would lead elsewhere: there is none."""
+    asked: list[str] = []
+
+    async def rebinding(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.66"]
+
+    async with endpoint(saying(OK)) as there:
+        told = await post(f"http://localhost:{there.port}/hook", resolve=rebinding)
+
+    assert told == Answered(200)
+    assert asked == ["localhost"]
+    assert f"localhost:{there.port}".encode() in there.requests[0]
+
+
+async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    async with endpoint(saying(OK)) as there:
+        assert await post(there.url) == Answered(200)
+
+
+# --- Certificates: the name's, though an address is called ----------------------------------------
+
+
+def certificate_for(name: str, folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's context, and the file in which its certificate is trusted."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    at = datetime.now(UTC)
+    alternative: x509.GeneralName = x509.DNSName(name)
+    if name[0].isdigit():
+        alternative = x509.IPAddress(ipaddress.ip_address(name))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(at - timedelta(days=1))
+        .not_valid_after(at + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, secret = folder / "cert.pem", folder / "key.pem"
+    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, secret)
+    return context, pem
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ("localhost", Answered(200)),
+        ("127.0.0.1", Failed(Unsent.UNREACHABLE)),
+        ("evil.example", Failed(Unsent.UNREACHABLE)),
+    ],
+)
+async def test_the_certificate_has_to_be_that_of_the_name(
+    names: str, told: Answered | Failed, tmp_path: Path
+) -> None:
+    context, trusted = certificate_for(names, tmp_path)
+    trust = ssl.create_default_context(cafile=trusted)
+    async with endpoint(saying(OK), tls=context) as there:
+        url = f"https://localhost:{there.port}/hook"
+
+        assert await post(url, resolve=leading_to("127.0.0.1"), trust=trust) == told
