@@ -11,15 +11,17 @@ from services.referral.api.staff import staff
 from services.referral.api.tasks import add_tasks
 from services.referral.commands.eligibility import standing_rules
 from services.referral.handlers import events
+from services.referral.store.payers import Named
 from services.referral.work import work
 
 
 def service() -> Service:
     settings = ServiceSettings.read()
+    agency = Named(settings.agency_id, settings.agency_name)
     return Service(
         name="referral",
         settings=settings,
-        doors=(fhir_router(), staff, token.router, metadata.router),
+        doors=(fhir_router(agency), staff, token.router, metadata.router),
         internal=(internal,),
         handlers=events,
         listens_to=("scheduling", "documentation", "notifications"),
@@ -27,10 +29,10 @@ def service() -> Service:
     )
 
 
-def fhir_router() -> FhirRouter:
+def fhir_router(agency: Named) -> FhirRouter:
     """All of /fhir that this service serves; what hubs sent, by `h-…`, comes last."""
     router = FhirRouter()
-    add_tasks(router)
+    add_tasks(router, agency)
     add_intake(router, standing_rules())
     add_reads(router)
     return router

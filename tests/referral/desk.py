@@ -30,12 +30,12 @@ from services.referral.api.staff import staff
 from services.referral.app import fhir_router
 from services.referral.handlers import events
 from services.referral.store import clients
+from services.referral.store.payers import Named
 from services.referral.work import work
 from tests.referral.rig import (
     AGENCY_ID,
     BASE,
     KEY,
-    NPI,
     PAYER,
     SETTINGS,
     Hub,
@@ -168,7 +168,8 @@ async def office_of(pool: Pool) -> AsyncIterator[Office]:
         context = Context(pool, clock, SETTINGS, Peers("referral", SETTINGS.peers, KEY, out), out)
         app = FastAPI(openapi_url=None)
         app.state.context = context
-        for router in (fhir_router(), staff, internal):
+        agency = Named(AGENCY_ID, NORTHLIGHT)
+        for router in (fhir_router(agency), staff, internal):
             app.include_router(router)
         install(app, Verifier())  # type: ignore[arg-type]
         worker = Worker(pool)
@@ -177,9 +178,6 @@ async def office_of(pool: Pool) -> AsyncIterator[Office]:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://waypost.test") as http:
             office = Office(pool, clock, http, app, worker, Inbox("referral", events), {})
-            await enrol(
-                pool, clients.Organisation(AGENCY_ID, "agency", NORTHLIGHT, NPI, "1093817462")
-            )
             yield office
 
 

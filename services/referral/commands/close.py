@@ -1,20 +1,21 @@
 """The ends of a referral, each by a person: declined, withdrawn; and the duplicate that is none."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from contracts.codes import ReferralState
+from contracts.codes import ReferralState, TaskStatus
 from contracts.events import ReferralClosed, ReferralWithdrawn
 from contracts.rules import RulePack
 from services.chassis import outbox
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, NotFound, Refused
 from services.referral.commands.eligibility import raise_item, standing_rules
-from services.referral.commands.tasks import show
+from services.referral.commands.tasks import announce, show, task_of
 from services.referral.commands.triage import look
-from services.referral.domain.states import ENDED, CloseReason
-from services.referral.store import standings, work_items
+from services.referral.domain.states import ENDED, CloseReason, TaskRow
+from services.referral.store import standings, tasks, work_items
 from services.referral.store.referrals import referral_facts
 from services.referral.store.standings import Progress
 
@@ -81,6 +82,30 @@ async def withdraw(
     await outbox.append(conn, event, at=now)
     await show(conn, referral_id, now=now)
     return State.WITHDRAWN
+
+
+@dataclass(frozen=True, slots=True)
+class HubChange:
+    """All that a hub may change in its Task."""
+
+    is_cancelled: bool
+    text: str | None
+    note: tuple[dict[str, Any], ...]
+
+
+async def change_by_hub(
+    conn: Connection, task: TaskRow, change: HubChange, *, now: datetime
+) -> None:
+    """A hub cancels its Task, or leaves a note; what changes nothing makes no new version."""
+    if change.note != task.note:
+        await tasks.update_note(conn, task.task_id, list(change.note))
+    if change.is_cancelled and task.view.status is not TaskStatus.CANCELLED:
+        await withdraw(conn, task.referral_id, now=now, text=change.text)
+    after = await task_of(conn, task.referral_id)
+    if change.note != task.note and after.version == task.version:
+        version = task.version + 1
+        await tasks.update_task(conn, task.referral_id, after.view, version=version, now=now)
+        await announce(conn, task, after.view, version, now=now)
 
 
 async def clear_duplicate(

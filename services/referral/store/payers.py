@@ -64,11 +64,3 @@ async def organisation_by_id(conn: Connection, organisation_id: UUID) -> Named |
         organisation_id,
     )
     return Named(**row) if row else None
-
-
-async def agency(conn: Connection) -> Named | None:
-    """The agency itself, as it is registered; None before it is."""
-    row = await conn.fetchrow(
-        "SELECT organisation_id, name FROM partner_organisation WHERE kind = 'agency'"
-    )
-    return Named(**row) if row else None
