@@ -18,7 +18,6 @@ from services.chassis.inbox import Inbox
 from services.chassis.metrics import Metrics
 from services.chassis.redact import redacted
 from services.chassis.relay import Producer, Relay
-from services.chassis.settings import ServiceSettings
 from services.chassis.work import Worker
 
 log = logging.getLogger(__name__)
@@ -120,13 +119,18 @@ async def relay(dsn: str, pool: Pool, relay: Relay) -> None:
 
 
 async def consume(
-    settings: ServiceSettings, pool: Pool, inbox: Inbox, topics: Sequence[str], metrics: Metrics
+    servers: Sequence[str],
+    instance: str,
+    pool: Pool,
+    inbox: Inbox,
+    topics: Sequence[str],
+    metrics: Metrics,
 ) -> None:
     """Hear these topics until something ends; missing topics are waited for, by name."""
     async with asyncio.timeout(TOPIC_SECONDS):
-        await consumer.require_topics(settings.kafka_servers, topics)
-    broker = consumer.open_broker(settings.kafka_servers)
-    subscriber = consumer.subscribe(broker, pool, inbox, *topics, instance=settings.instance)
+        await consumer.require_topics(servers, topics)
+    broker = consumer.open_broker(servers)
+    subscriber = consumer.subscribe(broker, pool, inbox, *topics, instance=instance)
     try:
         async with asyncio.timeout(START_SECONDS):
             await broker.start()

@@ -192,7 +192,9 @@ def background(
     parts["relay"] = lambda: loops.relay(settings.database_dsn, pool, relay)
     if inbox := inbox_of(service):
         topics = [f"{producer}.v1" for producer in service.listens_to]
-        parts["consumer"] = lambda: loops.consume(settings, pool, inbox, topics, metrics)
+        parts["consumer"] = lambda: loops.consume(
+            settings.kafka_servers, settings.instance, pool, inbox, topics, metrics
+        )
         parts["inbox-retry"] = lambda: loops.retry_due(pool, inbox)
         for name in service.listens_to:
             catch_up = CatchUp(pool, inbox, name, HttpProducer(context.peers, name))

@@ -1,0 +1,28 @@
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from services.chassis.db import Pool
+from tests.chassis.kafka_rig import World
+from tests.chassis.rig import Rig
+from tests.conftest import OpenDatabase
+from tests.kafka import Broker
+from tests.postgres import Server
+
+
+@pytest.fixture(scope="package")
+def kafka() -> Iterator[Broker]:
+    """A broker for these tests alone: they kill it, wipe it and cut its disk."""
+    broker = Broker()
+    broker.make_topics()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+async def world(
+    kafka: Broker, server: Server, pool: Pool, open_database: OpenDatabase
+) -> AsyncIterator[World]:
+    hears = Rig(await open_database("two"))
+    async with World(kafka.address, server.dsn("one"), pool, hears) as world:
+        yield world
