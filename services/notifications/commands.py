@@ -12,7 +12,6 @@ from services.notifications import store
 from services.notifications.domain import attempts
 from services.notifications.domain.attempts import (
     Answered,
-    ClientGone,
     Failed,
     Held,
     Nothing,
@@ -214,9 +213,6 @@ async def record_outcome(
         case Answered() if attempts.is_delivered(outcome):
             await store.update_state(conn, delivery_id, State.DELIVERED)
             await store.update_status(conn, subscription.id, Status.ACTIVE)
-            return None
-        case ClientGone():
-            await give_up(conn, found, fault="client-unknown")
             return None
         case Answered(status=attempts.GONE):
             await give_up(conn, found, fault="endpoint-gone")

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -52,7 +53,8 @@ class Referral:
         """The secret agreed with a client. Raises NotFound for a stranger, or PeerUnavailable."""
         asked_at, secret = self.secrets.get(client_id, (0.0, b""))
         if not secret or time.monotonic() - asked_at > SECRET_SECONDS:
-            said = await self.peers.get("referral", f"/internal/clients/{client_id}/webhook")
+            path = f"/internal/clients/{quote(client_id, safe='')}/webhook"
+            said = await self.peers.get("referral", path)
             secret = base64.b64decode(said["secret"].removeprefix("whsec_"), validate=True)
             self.secrets[client_id] = (time.monotonic(), secret)
         return secret

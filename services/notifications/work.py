@@ -17,7 +17,6 @@ from services.notifications import commands
 from services.notifications.commands import Attempt, Message
 from services.notifications.domain.attempts import (
     Answered,
-    ClientGone,
     Failed,
     Held,
     Nothing,
@@ -53,20 +52,21 @@ class Teller:
         """Ask whether it may go out, take a number, send. Only a clear yes is sent."""
         if message is None or commands.is_over(message.subscription, now=self.clock.now()):
             return Nothing()
-        subscription, release = message.subscription, None
+        release: Release | None = None
         try:
             if message.needs_release:
                 release = await self.ask_release(message)
                 if not release.stands:
                     return Withheld()
-        except PeerUnavailable:
+        except (PeerUnavailable, NotFound):
+            # A 404 says that this door is not there, not that nobody has agreed.
             return Held(Unsent.HELD)
         try:
-            secret = await self.referral.secret(subscription.client_id)
+            secret = await self.referral.secret(message.subscription.client_id)
         except PeerUnavailable:
             return Held(Unsent.NO_SECRET)
         except NotFound:
-            return ClientGone()
+            return Held(Unsent.NO_CLIENT)
         async with transaction(self.pool) as conn:
             attempt = await commands.begin_attempt(
                 conn, message.delivery.id, release=release, now=self.clock.now()
@@ -76,10 +76,7 @@ class Teller:
     async def ask_release(self, message: Message) -> Release:
         youth_id = message.delivery.youth_id
         assert youth_id  # noqa: S101 (an event is always about a youth)
-        try:
-            return await self.referral.release(youth_id, message.subscription.organisation_id)
-        except NotFound:  # a youth that referral does not know is nobody's to be told of
-            return Release(stands=False, asked_at=self.clock.now())
+        return await self.referral.release(youth_id, message.subscription.organisation_id)
 
     async def send(self, attempt: Attempt, secret: bytes) -> Answered | Failed:
         delivery, subscription = attempt.message.delivery, attempt.message.subscription

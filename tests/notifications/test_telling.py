@@ -206,15 +206,19 @@ async def test_no_secret_holds_the_lane_too(rig: Rig) -> None:
     assert hub.log() == []
 
 
-async def test_a_client_that_is_not_registered_any_more_is_told_nothing(rig: Rig) -> None:
+async def test_a_client_that_nobody_knows_is_told_nothing_for_now(rig: Rig) -> None:
     hub = rig.hub()
     id_ = await rig.subscribe(hub, "referral-progress")
-    del rig.referral.clients[hub.name]
+    secret = rig.referral.clients.pop(hub.name)
 
     await rig.work()
-
     assert hub.log() == []
-    assert await rig.status(id_) == ("off", "client-unknown")
+    assert await rig.status(id_) == ("requested", None)
+    rig.referral.clients[hub.name] = secret
+    await rig.hurry()
+    await rig.work()
+
+    assert await rig.status(id_) == ("active", None)
 
 
 async def test_a_dead_endpoint_delays_no_other(rig: Rig) -> None:

@@ -9,6 +9,7 @@ from enum import StrEnum
 TRIED_FOR = timedelta(hours=75, minutes=35)
 LONGEST_PAUSE = timedelta(hours=1)
 HOLD = timedelta(seconds=5)  # short: the lane goes on soon after our own service is back
+STRANGER_HOLD = timedelta(minutes=10)
 FAILURES_BEFORE_ERROR = 3
 GONE = 410
 
@@ -18,6 +19,7 @@ class Unsent(StrEnum):
 
     HELD = "no-answer-about-consent"
     NO_SECRET = "no-answer-about-secret"  # noqa: S105
+    NO_CLIENT = "client-unknown"
     FORBIDDEN = "endpoint-forbidden"
     TIMEOUT = "timeout"
     UNREACHABLE = "unreachable"
@@ -51,16 +53,11 @@ class Withheld:
 
 
 @dataclass(frozen=True)
-class ClientGone:
-    """The client is not registered any more, so nobody could verify what we send."""
-
-
-@dataclass(frozen=True)
 class Nothing:
     """There is nothing to send any more."""
 
 
-Outcome = Answered | Failed | Held | Withheld | ClientGone | Nothing
+Outcome = Answered | Failed | Held | Withheld | Nothing
 
 
 def is_delivered(outcome: Outcome) -> bool:
@@ -71,7 +68,7 @@ def is_delivered(outcome: Outcome) -> bool:
 def pause_after(attempts: int, outcome: Outcome, *, jitter: float) -> timedelta:
     """How long to wait before the next attempt. `jitter` between 0 and 1 spreads the hubs."""
     if isinstance(outcome, Held):
-        return HOLD
+        return STRANGER_HOLD if outcome.why is Unsent.NO_CLIENT else HOLD
     asked_for = outcome.retry_after if isinstance(outcome, Answered) else None
     pause = max(doubled(attempts), asked_for or timedelta())
     return min(pause, LONGEST_PAUSE) * (1 + jitter / 4)

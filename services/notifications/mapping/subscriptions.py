@@ -42,7 +42,6 @@ SENTENCES = {  # why a subscription is in error or off
     "endpoint-gone": "The endpoint answered 410 Gone.",
     "undeliverable": "The endpoint accepted nothing for more than three days.",
     "ended": "The subscription's end has passed.",
-    "client-unknown": "The client is no longer registered.",
 }
 
 
