@@ -4,7 +4,7 @@ import pytest
 
 from services.chassis.db import Pool
 from tests.conftest import OpenDatabase
-from tests.scheduling.builders import Child, register
+from tests.scheduling.builders import Child, make_mentor, register
 from tests.scheduling.door import Door, open_door
 
 
@@ -16,7 +16,7 @@ async def pool(open_service_database: OpenDatabase) -> Pool:
 @pytest.fixture
 async def child(pool: Pool) -> Child:
     """A youth about whom nothing is known yet; one mentor is registered."""
-    await register(pool)
+    await register(pool, make_mentor(max_hours=60))
     return Child(pool)
 
 

@@ -1,7 +1,7 @@
 """When a session may be booked: every guard in one place, all of them told at once."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -55,7 +55,8 @@ class Slot:
     @property
     def minutes(self) -> int:
         """Whole minutes between two instants: an hour that the clocks skip is not counted."""
-        return int((self.end - self.start).total_seconds() // 60)
+        # Python subtracts two times of one zone as if the clocks never changed.
+        return int((self.end.astimezone(UTC) - self.start.astimezone(UTC)).total_seconds() // 60)
 
     @property
     def day(self) -> date:
@@ -116,7 +117,7 @@ def start_of(day: date) -> datetime:
 
 
 def instant(given: datetime) -> datetime:
-    """The instant of a time that may be local; NoSuchTime for one that the clocks skip.
+    """The instant, in UTC, of a time that may be local; NoSuchTime for one that the clocks skip.
 
     A local time that comes twice, in autumn, is the first. Source: DOMAIN.md 5.7.
     """
@@ -126,7 +127,7 @@ def instant(given: datetime) -> datetime:
     there_and_back = datetime.fromtimestamp(local.timestamp(), AGENCY)
     if there_and_back.replace(tzinfo=None) != given:
         raise NoSuchTime(f"{given:%Y-%m-%d %H:%M} does not exist in New York")
-    return there_and_back
+    return there_and_back.astimezone(UTC)
 
 
 def planned_units(slot: Slot, rules: SessionRules) -> int:
