@@ -64,7 +64,8 @@ def note(ratings: tuple[RatingView, ...], text: str) -> Json:
     """An annotation by the mentor of the last session that rated the goal."""
     last = ratings[-1]
     return {
-        "authorReference": terms.reference("PractitionerRole", last.mentor_id),
+        # R4 lets a person sign an annotation, not a role.
+        "authorReference": terms.reference("Practitioner", last.mentor_id),
         "time": terms.local(last.noted_at),
         "text": text,
     }
