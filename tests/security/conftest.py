@@ -1,19 +1,22 @@
 """The referral service's token endpoint with one hub registered, and a small service of our own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import pytest
+import pytest_asyncio
 from joserfc.jwk import ECKey
 
 from contracts.codes import PartnerKind
-from services.chassis.db import Pool, transaction
+from services.chassis.db import transaction
+from services.chassis.migrate import migrate
 from services.referral.api import token
 from services.referral.commands import clients
 from services.referral.commands.clients import NPI, Registered, Registration
-from tests.security.world import World, open_world
+from tests.conftest import run
+from tests.postgres import Server
+from tests.security.world import World, database, open_world
 
-OpenDatabase = Callable[[str], Awaitable[Pool]]
+KEY = ECKey.generate_key("P-384", {"use": "sig"}, auto_kid=True)
 HUB_SCOPES = ("system/Task.rs", "system/ServiceRequest.crus")
 
 
@@ -31,14 +34,26 @@ class Desk:
         return self.registered.client_id
 
 
-@pytest.fixture
-async def desk(open_service_database: OpenDatabase) -> AsyncIterator[Desk]:
-    pool = await open_service_database("referral")
-    key = ECKey.generate_key("P-384", {"use": "sig"}, auto_kid=True)
-    async with transaction(pool) as conn:
-        registered = await clients.register(conn, hub(key))
-    async with open_world("referral", pool, doors=[token.router]) as world:
-        yield Desk(world, key, registered)
+# One database for a module: making one takes longer than a test.
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def office(server: Server) -> AsyncIterator[World]:
+    await run(server, "postgres", "DROP DATABASE IF EXISTS template_desk")
+    await run(server, "postgres", "CREATE DATABASE template_desk")
+    await migrate("referral", server.dsn("template_desk"))
+    async with (
+        database(server, "desk", template="template_desk") as pool,
+        open_world("referral", pool, doors=[token.router]) as world,
+    ):
+        yield world
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def desk(office: World) -> Desk:
+    await office.pool.execute("TRUNCATE client, client_organisation, client_assertion, audit")
+    await office.pool.execute("UPDATE audit_chain SET length = 0, last_hash = ''")
+    async with transaction(office.pool) as conn:
+        registered = await clients.register(conn, hub(KEY))
+    return Desk(office, KEY, registered)
 
 
 def hub(key: ECKey, **changes: object) -> Registration:

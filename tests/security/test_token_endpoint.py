@@ -20,6 +20,8 @@ from services.referral.commands import clients
 from tests.security.conftest import Desk, hub
 from tests.security.world import BASE, TOKEN_URL, key_of
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 RSA = RSAKey.generate_key(2048, {"use": "sig"}, auto_kid=True)
 STRANGER = ECKey.generate_key("P-384", {"use": "sig"}, auto_kid=True)
 

@@ -24,11 +24,13 @@ from contracts.codes import PartnerKind, Role
 from services.chassis import auth, process
 from services.chassis.auth import Partner, staff_id
 from services.chassis.clock import Clock, SystemClock
-from services.chassis.db import Pool
+from services.chassis.db import Pool, open_pool
 from services.chassis.health import Health
 from services.chassis.peers import Peers, public_keys
 from services.chassis.process import Context, Service
 from services.chassis.settings import ServiceSettings
+from tests.conftest import run
+from tests.postgres import Server
 
 BASE = "https://waypost.test/fhir"
 TOKEN_URL = "https://waypost.test/auth/token"  # noqa: S105
@@ -156,6 +158,21 @@ async def open_world(
         public, ops = process.apps(service, context, Health())
         async with outside(public) as first, outside(ops) as second:
             yield World(name, context, first, second, (public, ops), asked)
+
+
+@asynccontextmanager
+async def database(
+    server: Server, name: str, *, template: str = "template_kernel"
+) -> AsyncIterator[Pool]:
+    """A database of a test module: what `open_database` is for one test."""
+    await run(server, "postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    await run(server, "postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
+    pool = await open_pool(server.dsn(name))
+    try:
+        yield pool
+    finally:
+        pool.terminate()
+        await run(server, "postgres", f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def outside(app: Any) -> httpx.AsyncClient:

@@ -105,7 +105,7 @@ class FhirRouter(GuardedRouter):
     ) -> Callable[[Callable[..., Awaitable[Resource | None]]], Read]:
         """Serve `GET /fhir/<Type>/h-…` of every type by `async (conn, partner, type_, id_, *, on)`.
 
-        Register it after the service's own reads: the first route that fits is taken.
+        It goes before the service's own reads: no id of ours begins with `h-`.
         """
 
         def register(handler: Callable[..., Awaitable[Resource | None]]) -> Read:
@@ -120,6 +120,7 @@ class FhirRouter(GuardedRouter):
                 return await read_one(request, partner, type_, id_, one)
 
             self.serve("GET", "/fhir/{type_}/h-{id_}", None, kinds, work)
+            self.routes.insert(0, self.routes.pop())
             return handler
 
         return register
