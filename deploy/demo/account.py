@@ -6,7 +6,7 @@ say so in its Task.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -56,8 +56,13 @@ class Account:
         return bool(self.lines) and not (problems or self.unknown or +self.faults)
 
 
-async def draw_up(dsn: Mapping[str, str], logs: Mapping[str, Log]) -> Account:
-    """The account of a stack: its databases by service, and each hub's log."""
+async def draw_up(
+    dsn: Mapping[str, str], logs: Mapping[str, Log], *, only: Collection[str] | None = None
+) -> Account:
+    """The account of a stack: its databases by service, and each hub's log.
+
+    `only`: the ids of the referrals to judge; None judges all that there are.
+    """
     databases = {name: await asyncpg.connect(address) for name, address in dsn.items()}
     try:
         lines = await referrals(databases["referral"])
@@ -68,10 +73,12 @@ async def draw_up(dsn: Mapping[str, str], logs: Mapping[str, Log]) -> Account:
     finally:
         for connection in databases.values():
             await connection.close()
+    known = {line.placer for line in lines}
+    if only is not None:
+        lines = [line for line in lines if str(line.referral_id) in only]
     hear(lines, logs)
     for line in lines:
         judge(line)
-    known = {line.placer for line in lines}
     return Account(lines, sorted(accepted_by_us(logs) - known), events, faults)
 
 

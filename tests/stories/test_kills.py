@@ -1,0 +1,52 @@
+"""Whatever is killed in the middle of a story, the same referrals end in the same states."""
+
+import asyncio
+
+import pytest
+
+from deploy.demo.cast import Cast, arrive
+from deploy.demo.children import without_goals, without_hub_service
+from deploy.local.stack import Stack
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["referral", "scheduling", "documentation", "notifications", "kafka", "postgres", "gateway"],
+)
+async def test_a_part_that_is_killed_changes_nothing_but_the_time(
+    part: str, cast: Cast, stack: Stack
+) -> None:
+    journeys = cast.journeys(4)
+    journeys[1].sent = 3
+    journeys[2].child, journeys[2].amended = without_goals(journeys[2].child), True
+    journeys[3].child = without_hub_service(journeys[3].child)
+    killed = 0
+
+    async def kill_again_and_again() -> None:
+        nonlocal killed
+        while True:
+            await asyncio.to_thread(stack.kill, part)
+            killed += 1
+            await asyncio.to_thread(stack.wait_for, part)
+            await asyncio.sleep(1.0)  # not a wait for anything: the pace of the killing
+
+    killing = asyncio.create_task(kill_again_and_again())
+    await asyncio.gather(*map(arrive, journeys))
+    await cast.serve(journeys[:3])
+    killing.cancel()
+    await asyncio.gather(killing, return_exceptions=True)
+    await asyncio.to_thread(stack.wait_for, part)
+
+    account = await cast.settled()
+
+    assert killed > 0
+    mine = {journey.referral_id for journey in journeys}
+    lines = [line for line in account.lines if str(line.referral_id) in mine]
+    assert [line.problems for line in lines] == [[], [], [], []]
+    assert sorted(line.state for line in lines) == [
+        "admitted",
+        "admitted",
+        "admitted",
+        "incomplete",
+    ]
+    assert (+account.faults, account.unknown) == ({}, [])
