@@ -216,7 +216,10 @@ async def assignment_by_referral(conn: Connection, referral_id: UUID) -> Assignm
         """,
         referral_id,
     )
-    return Assignment(*row.values()) if row else None
+    if row is None:
+        return None
+    *most, reasons = row.values()
+    return Assignment(*most, reasons=tuple(reasons))
 
 
 async def update_assignment_end(conn: Connection, referral_id: UUID, *, ended: date) -> None:
