@@ -218,8 +218,7 @@ async def assignment_by_referral(conn: Connection, referral_id: UUID) -> Assignm
     )
     if row is None:
         return None
-    *most, reasons = row.values()
-    return Assignment(*most, reasons=tuple(reasons))
+    return Assignment(**{**dict(row), "reasons": tuple(row["reasons"])})
 
 
 async def update_assignment_end(conn: Connection, referral_id: UUID, *, ended: date) -> None:
