@@ -3,10 +3,12 @@
 from datetime import datetime
 from typing import cast
 
+from contracts.codes import ConsentKind
 from contracts.events import (
     AppointmentBooked,
     AppointmentCancelled,
     AppointmentNoShow,
+    ConsentGranted,
     CoverageLapsed,
     EligibilityConfirmed,
     EpisodeOnHold,
@@ -47,6 +49,7 @@ async def note_active_hub(conn: Connection, event: HubEngaged) -> None:
     await facts.note_hub(
         conn, event.youth_id, event.organisation_id, event.hub_service, begins=event.effective
     )
+    await facts.resume_episodes(conn, event.youth_id, at=told_at(), reason="hub_inactive")
 
 
 @events.on(HubDisengaged)
@@ -67,6 +70,7 @@ async def note_eligible_days(conn: Connection, event: EligibilityConfirmed) -> N
         event.valid_to,
     )
     await facts.note_eligibility(conn, window)
+    await facts.resume_episodes(conn, event.youth_id, at=told_at(), reason="eligibility_lost")
 
 
 @events.on(CoverageLapsed)
@@ -107,8 +111,19 @@ async def activate_care_plan(conn: Connection, event: EpisodeOpened) -> None:
 @events.on(EpisodeOnHold)
 async def hold_care_plan(conn: Connection, event: EpisodeOnHold) -> None:
     await facts.hold_episode(
-        conn, event.episode_id, event.referral_id, reason=event.reason, effective=event.effective
+        conn,
+        event.episode_id,
+        event.referral_id,
+        reason=event.reason,
+        effective=event.effective,
+        at=told_at(),
     )
+
+
+@events.on(ConsentGranted)
+async def resume_when_treatment_is_agreed(conn: Connection, event: ConsentGranted) -> None:
+    if event.kind is ConsentKind.TREATMENT:
+        await facts.resume_episodes(conn, event.youth_id, at=told_at(), reason="consent_revoked")
 
 
 @events.on(AppointmentBooked)
@@ -117,6 +132,8 @@ async def note_planned_session(conn: Connection, event: AppointmentBooked) -> No
         event.appointment_id, event.episode_id, event.mentor_id, event.start, event.end
     )
     await facts.note_appointment(conn, booked)
+    # Nobody tells that an episode goes on, but on hold nothing is booked.
+    await facts.resume_episodes(conn, event.youth_id, at=told_at(), episode_id=event.episode_id)
 
 
 @events.on(AppointmentCancelled)

@@ -18,6 +18,7 @@ from contracts.events import (
     AppointmentBooked,
     ConsentGranted,
     EligibilityConfirmed,
+    EpisodeOnHold,
     EpisodeOpened,
     HubEngaged,
     HubPlanUpdated,
@@ -192,6 +193,15 @@ class Child:
             effective=self.opened_on,
             mentor_id=person(self.mentor),
             supervisor_id=person(self.supervisor),
+        )
+
+    def held(self, reason: str, effective: str = "2026-11-20") -> EpisodeOnHold:
+        return EpisodeOnHold(
+            youth_id=self.youth_id,
+            referral_id=self.referral_id,
+            episode_id=self.episode_id,
+            reason=reason,
+            effective=day(effective),
         )
 
     def booked(self, appointment_id: UUID, start: datetime, end: datetime) -> AppointmentBooked:

@@ -9,7 +9,6 @@ from contracts.codes import PlaceOfService, Role
 from contracts.events import (
     AppointmentCancelled,
     AppointmentNoShow,
-    EpisodeOnHold,
     GoalProgressUpdated,
     HubDisengaged,
     SessionLogged,
@@ -213,14 +212,7 @@ async def test_what_became_known_after_the_signature_counts_at_the_cosignature(r
     await begin(rig, child)
     session_id = await mentor.drafts(session(child, FROM, UNTIL))
     await mentor.signs(session_id)
-    held = EpisodeOnHold(
-        youth_id=child.youth_id,
-        referral_id=child.referral_id,
-        episode_id=child.episode_id,
-        reason="consent_revoked",
-        effective=day("2026-11-18"),
-    )
-    await rig.tell(held)
+    await rig.tell(child.held("consent_revoked", "2026-11-18"))
 
     refused = await mentor.cosigned(session_id)
 
@@ -508,13 +500,7 @@ async def test_a_session_in_the_hubs_grace_days_is_documented_and_not_billed(rig
         hub_service=child.engaged().hub_service,
         effective=day("2026-11-13"),
     )
-    held = EpisodeOnHold(
-        youth_id=child.youth_id,
-        referral_id=child.referral_id,
-        episode_id=child.episode_id,
-        reason="hub_inactive",
-        effective=day("2026-11-13"),
-    )
+    held = child.held("hub_inactive", "2026-11-13")
     await rig.tell(ended, held, at=at("2026-11-17 10:00"))
 
     note = await mentor.logs(session(child, "2026-11-16 16:00", "2026-11-16 17:00"))

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from contracts.codes import GoalStatus
-from contracts.events import EpisodeOnHold, GoalAdded, GoalRetired
+from contracts.codes import ConsentKind, GoalStatus
+from contracts.events import ConsentGranted, GoalAdded, GoalRetired
 from services.documentation.domain.goals import care_plan_id
 from tests.documentation.builders import (
     Child,
@@ -293,16 +294,48 @@ async def test_a_hold_shows_in_the_care_plan(rig: Rig) -> None:
     child = Child()
     await begin(rig, child)
     await Mentor(rig).logs(session(child, "2026-11-19 16:00", "2026-11-19 17:00"))
-    held = EpisodeOnHold(
-        youth_id=child.youth_id,
-        referral_id=child.referral_id,
-        episode_id=child.episode_id,
-        reason="service_gap",
-        effective=day("2026-11-20"),
-    )
-
-    await rig.tell(held, at=at("2026-11-20 10:00"))
+    await rig.tell(child.held("service_gap"), at=at("2026-11-20 10:00"))
 
     plan = (await hub_reads(rig, child, f"CarePlan/{care_plan_id(child.referral_id)}")).json()
     assert plan["status"] == "on-hold"
     assert plan["activity"][0]["detail"]["status"] == "on-hold"
+
+
+async def status(rig: Rig, child: Child) -> str:
+    plan = await hub_reads(rig, child, f"CarePlan/{care_plan_id(child.referral_id)}")
+    found: str = plan.json()["status"]
+    return found
+
+
+@pytest.mark.parametrize("reason", ["consent_revoked", "hub_inactive", "eligibility_lost"])
+async def test_a_hold_ends_when_its_reason_is_gone(rig: Rig, reason: str) -> None:
+    child = Child()
+    await begin(rig, child)
+    gone = {
+        "consent_revoked": ConsentGranted(
+            youth_id=child.youth_id,
+            kind=ConsentKind.TREATMENT,
+            effective_at=at("2026-11-21 10:00"),
+        ),
+        "hub_inactive": child.engaged(),
+        "eligibility_lost": child.eligible(),
+    }
+    await rig.tell(child.held(reason), at=at("2026-11-20 10:00"))
+
+    await rig.tell(*(told for other, told in gone.items() if other != reason))
+    assert await status(rig, child) == "on-hold"
+    await rig.tell(gone[reason], at=at("2026-11-20 09:59"))  # older than the hold
+    assert await status(rig, child) == "on-hold"
+    await rig.tell(gone[reason], at=at("2026-11-21 10:00"))
+    assert await status(rig, child) == "active"
+
+
+async def test_a_booking_shows_that_the_episode_goes_on(rig: Rig) -> None:
+    child = Child()
+    await begin(rig, child)
+    await rig.tell(child.held("service_gap"), at=at("2026-11-20 10:00"))
+
+    start, end = at("2026-11-25 16:00"), at("2026-11-25 17:00")
+    await rig.tell(child.booked(uuid4(), start, end), at=at("2026-11-21 10:00"))
+
+    assert await status(rig, child) == "active"

@@ -11,7 +11,7 @@ from contracts import rules
 from contracts.codes import MeasuredBy, Modality, PlaceOfService, ProgressScale, Role
 from services.chassis.clock import agency_day
 from services.chassis.errors import NotFound, Refused
-from services.chassis.staff import Caller, Conn, StaffRouter
+from services.chassis.staff import Caller, Conn, StaffRouter, touch
 from services.documentation.commands import notes, plan
 from services.documentation.commands.notes import Signed, Told
 from services.documentation.domain.goals import GoalText, Rating
@@ -152,6 +152,7 @@ async def list_goals(
     on: Annotated[date | None, Query()] = None,
 ) -> GoalsView:
     """The goals that a session of a day may cite: those active in the plan of that day."""
+    touch(request, f"Patient/{youth_id}")
     day = on or agency_day(request.app.state.context.clock.now())
     if not await facts.works_with(conn, youth_id, caller.staff_id):
         raise NotFound("youth-unknown", "There is no such youth of yours.")
@@ -161,17 +162,25 @@ async def list_goals(
 
 @staff.get("/sessions", roles=NOTE_READERS)
 async def list_sessions(
-    conn: Conn, caller: Caller, state: Annotated[NoteState | None, Query()] = None
+    conn: Conn,
+    caller: Caller,
+    request: Request,
+    state: Annotated[NoteState | None, Query()] = None,
 ) -> SessionsView:
     """The notes that the caller wrote or answers for, latest session first."""
     found = await store.list_notes(conn, caller.staff_id, state=state)
+    touch(request, *(f"Session/{note.session_id}" for note in found))
     return SessionsView(sessions=[view(note) for note in found])
 
 
 @staff.post("/sessions", roles={Role.MENTOR}, status_code=201)
-async def draft_session(body: SessionBody, conn: Conn, caller: Caller) -> SessionView:
+async def draft_session(
+    body: SessionBody, conn: Conn, caller: Caller, request: Request
+) -> SessionView:
     """Begin a note of a session with one's own youth."""
-    return view(await notes.draft_note(conn, body.told(), author=caller.staff_id))
+    note = await notes.draft_note(conn, body.told(), author=caller.staff_id)
+    touch(request, f"Session/{note.session_id}")
+    return view(note)
 
 
 @staff.put("/sessions/{session_id}", roles={Role.MENTOR})

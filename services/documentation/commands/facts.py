@@ -1,6 +1,6 @@
 """What other services told, kept as rows: nothing here decides, all may be told again."""
 
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from contracts.codes import HubService
@@ -59,11 +59,33 @@ async def open_episode(conn: Connection, episode: Episode) -> None:
 
 
 async def hold_episode(
-    conn: Connection, episode_id: UUID, referral_id: UUID, *, reason: str, effective: date
+    conn: Connection,
+    episode_id: UUID,
+    referral_id: UUID,
+    *,
+    reason: str,
+    effective: date,
+    at: datetime,
 ) -> None:
     """Nothing new is booked, and our care plan is on hold."""
-    await store.update_episode_held(conn, episode_id, reason=reason, effective=effective)
+    await store.update_episode_held(conn, episode_id, reason=reason, effective=effective, at=at)
     await plans.update_care_plan_version(conn, referral_id)
+
+
+async def resume_episodes(
+    conn: Connection,
+    youth_id: UUID,
+    *,
+    at: datetime,
+    reason: str | None = None,
+    episode_id: UUID | None = None,
+) -> None:
+    """The reason of a hold is gone, or a booking shows that it is: the care plan is active."""
+    resumed = await store.update_episodes_resumed(
+        conn, youth_id, at=at, reason=reason, episode_id=episode_id
+    )
+    for referral_id in resumed:
+        await plans.update_care_plan_version(conn, referral_id)
 
 
 async def cancel_appointment(conn: Connection, appointment_id: UUID) -> None:

@@ -210,8 +210,10 @@ async def finish(
     conn: Connection, note: Note, review: Review, rules: NoteRules, *, now: datetime
 ) -> Note:
     """Make a note final and tell it: SessionLogged, then each goal's progress, in that order."""
-    # One at a time per episode: the units of a day's line depend on what is logged already.
+    # One at a time per episode: the units of a day's line depend on what is logged already. The
+    # care plan is locked before an event locks the stream, as wherever both are.
     await facts.lock_episode(conn, note.episode_id)
+    care_plan = await plans.begin(conn, note.youth_id, note.referral_id)
     final = replace(
         note,
         state=NoteState.FINAL,
@@ -225,7 +227,6 @@ async def finish(
     await outbox.append(conn, session_logged(final, counted), at=now)
     for cited in counted:
         await tell_progress(conn, final, cited, now=now)
-    care_plan = await plans.begin(conn, note.youth_id, note.referral_id)
     worked = [cited.goal_id for cited in counted]
     await plans.settle(conn, note.youth_id, note.referral_id, care_plan, at=now, rated=worked)
     return final

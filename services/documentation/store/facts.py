@@ -178,24 +178,52 @@ async def add_episode(conn: Connection, episode: Episode) -> None:
         """
         INSERT INTO episode (episode_id, referral_id, youth_id, opened_on)
         VALUES ($1, $2, $3, $4)
-            ON CONFLICT (episode_id) DO UPDATE SET held_from = NULL, hold_reason = NULL
+            ON CONFLICT (episode_id)
+            DO UPDATE SET held_from = NULL, hold_reason = NULL, held_at = NULL
         """,
         *(episode.episode_id, episode.referral_id, episode.youth_id, episode.opened_on),
     )
 
 
 async def update_episode_held(
-    conn: Connection, episode_id: UUID, *, reason: str, effective: date
+    conn: Connection, episode_id: UUID, *, reason: str, effective: date, at: datetime
 ) -> None:
     """Hold an episode. Held twice, the first day stays and the last reason counts."""
     await conn.execute(
         """
         UPDATE episode
-           SET held_from = least(held_from, $2), hold_reason = $3
+           SET held_from = least(held_from, $2), hold_reason = $3, held_at = $4
          WHERE episode_id = $1
         """,
-        *(episode_id, effective, reason),
+        *(episode_id, effective, reason, at),
     )
+
+
+async def update_episodes_resumed(
+    conn: Connection,
+    youth_id: UUID,
+    *,
+    at: datetime,
+    reason: str | None = None,
+    episode_id: UUID | None = None,
+) -> list[UUID]:
+    """End the holds of a youth for a reason, or of one episode; gives the referrals concerned.
+
+    Only what was held before `at`: told in another order, the facts come to the same rows.
+    """
+    rows = await conn.fetch(
+        """
+        UPDATE episode
+           SET held_from = NULL, hold_reason = NULL, held_at = NULL
+         WHERE youth_id = $1
+           AND held_at < $2
+           AND ($3::text IS NULL OR hold_reason = $3)
+           AND ($4::uuid IS NULL OR episode_id = $4)
+        RETURNING referral_id
+        """,
+        *(youth_id, at, reason, episode_id),
+    )
+    return [row["referral_id"] for row in rows]
 
 
 async def lock_episode(conn: Connection, episode_id: UUID) -> None:
