@@ -58,6 +58,14 @@ class FhirRefused(Exception):
         self.issues = tuple(issues)
         self.headers = dict(headers or {})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Large bodies are read in another process: what it raises has to come back whole.
+        return _again, (self.status, self.issues, self.headers)
+
+
+def _again(status: int, issues: Sequence[Issue], headers: Mapping[str, str]) -> FhirRefused:
+    return FhirRefused(status, issues, headers=headers)
+
 
 def refusal(status: int, text: str, *, code: str | None = None) -> FhirRefused:
     """A refusal with one issue that concerns no element of a body."""
