@@ -46,17 +46,20 @@ async def read(about: UUID) -> Journey:
     async with database("referral") as pool, pool.acquire() as conn:
         journey = Journey(await streams_of(conn, about))
     for service in SERVICES:
-        async with database(service) as pool, pool.acquire() as conn:
-            journey.told += [(service, row) for row in await events(conn, journey.streams)]
-            for row in await cursors(conn, service, journey.streams):
-                journey.heard[service, row["producer"], row["stream_id"]] = row
-            journey.waiting += [
-                (service, row) for row in await waiting(conn, service, journey.streams)
-            ]
-            mentioned = [str(id_) for id_ in {about, *journey.streams}]
-            journey.work += [(service, row) for row in await work(conn, mentioned)]
+        await read_service(journey, service, about)
     journey.told.sort(key=lambda one: (one[1]["stored_at"], one[1]["position"]))
     return journey
+
+
+async def read_service(journey: Journey, service: str, about: UUID) -> None:
+    mentioned = [str(id_) for id_ in {about, *journey.streams}]
+    async with database(service) as pool, pool.acquire() as conn:
+        journey.told += [(service, row) for row in await events(conn, journey.streams)]
+        for row in await cursors(conn, service, journey.streams):
+            journey.heard[service, row["producer"], row["stream_id"]] = row
+        waits = await waiting(conn, service, journey.streams)
+        journey.waiting += [(service, row) for row in waits]
+        journey.work += [(service, row) for row in await work(conn, mentioned)]
 
 
 # --- Showing -------------------------------------------------------------------------------------
@@ -129,7 +132,7 @@ async def streams_of(conn: Connection, about: UUID) -> set[UUID]:
 async def events(conn: Connection, streams: set[UUID]) -> Sequence[Record]:
     return await conn.fetch(
         """
-        SELECT position, event_type, stream_id, sequence, headers, occurred_at, stored_at,
+        SELECT position, event_id, event_type, stream_id, sequence, headers, occurred_at, stored_at,
                published_at
           FROM event
          WHERE stream_id = ANY ($1::uuid[])

@@ -1,14 +1,12 @@
 """A producer restored from an older copy: what it says waits until a person has looked."""
 
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
 from services.chassis.catch_up import CatchUp
 from services.chassis.db import Pool
-from services.chassis.envelope import Envelope
-from tests.chassis.rig import STREAMS, Rig, applied, noted, waiting
+from tests.chassis.rig import STREAMS, Rig, applied, noted, retold, waiting
 from tests.chassis.story import Owner
 from tests.conftest import OpenDatabase
 
@@ -18,11 +16,6 @@ FIRST, SECOND = STREAMS[:2]
 @pytest.fixture
 async def owner(open_database: OpenDatabase) -> Owner:
     return Owner(await open_database("two"))
-
-
-def retold(n: int) -> Envelope:
-    """Another event under a number that was given out before."""
-    return replace(noted(FIRST, n), event_id=UUID(int=99))
 
 
 async def frozen(pool: Pool) -> dict[UUID, str]:
@@ -42,7 +35,7 @@ async def test_a_number_reused_at_the_cursor_freezes_its_stream_only(
 ) -> None:
     await rig.receive([noted(FIRST, 1)])
 
-    await rig.receive([retold(1), noted(FIRST, 2), noted(SECOND, 1)])
+    await rig.receive([retold(noted(FIRST, 1)), noted(FIRST, 2), noted(SECOND, 1)])
 
     assert await frozen(pool) == {FIRST.stream_id: "number-reused"}
     assert caplog.messages == ["stream-frozen"]
@@ -53,7 +46,7 @@ async def test_a_number_reused_at_the_cursor_freezes_its_stream_only(
 async def test_a_number_reused_by_a_waiting_event_freezes_its_stream(pool: Pool, rig: Rig) -> None:
     await rig.receive([noted(FIRST, 3)])
 
-    await rig.receive([retold(3)])
+    await rig.receive([retold(noted(FIRST, 3))])
 
     assert await frozen(pool) == {FIRST.stream_id: "number-reused"}
 
@@ -61,7 +54,7 @@ async def test_a_number_reused_by_a_waiting_event_freezes_its_stream(pool: Pool,
 async def test_a_number_told_twice_in_one_batch_freezes_before_either_is_applied(
     pool: Pool, rig: Rig
 ) -> None:
-    await rig.receive([noted(FIRST, 1), retold(1)])
+    await rig.receive([noted(FIRST, 1), retold(noted(FIRST, 1))])
 
     assert await frozen(pool) == {FIRST.stream_id: "number-reused"}
     assert await applied(pool) == {}
@@ -70,7 +63,7 @@ async def test_a_number_told_twice_in_one_batch_freezes_before_either_is_applied
 async def test_the_clock_and_a_retry_leave_a_frozen_stream_alone_and_a_thaw_goes_on(
     pool: Pool, rig: Rig
 ) -> None:
-    await rig.receive([noted(FIRST, 1), retold(1)])
+    await rig.receive([noted(FIRST, 1), retold(noted(FIRST, 1))])
     await rig.receive([noted(FIRST, 2)])
 
     assert await rig.inbox.retry_due(pool) == 0

@@ -1,0 +1,140 @@
+"""What an operator sees and does about events that stand still."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import typer
+
+from services.chassis import outbox, work
+from services.chassis.db import Pool, transaction
+from services.cli import inboxes, story
+from services.cli.databases import SERVICES, dsn_of, load
+from tests.chassis.rig import NOW, STREAMS, Noted, Rig, applied, noted, retold, waiting
+from tests.conftest import OpenDatabase
+from tests.postgres import Server
+
+FIRST, SECOND = STREAMS[:2]
+EVERY = [noted(FIRST, n) for n in range(1, 6)]
+
+
+@pytest.fixture
+async def rig(
+    pool: Pool, open_database: OpenDatabase, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> Rig:
+    """A consumer "scheduling"; the other services' databases are there, and still."""
+    await open_database("two")
+    for service in SERVICES:
+        name = "one" if service == "scheduling" else "two"
+        monkeypatch.setenv(f"WAYPOST_{service.upper()}_DSN", server.dsn(name))
+    rig = Rig(pool)
+    monkeypatch.setattr(inboxes, "inbox_of", lambda _: rig.inbox)
+    monkeypatch.setattr(inboxes.console, "width", 200)
+    monkeypatch.setattr(story.console, "width", 250)
+    return rig
+
+
+async def test_status_counts_what_is_told_heard_and_held(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig.poison.add((FIRST, 2))
+    await rig.receive(EVERY)
+
+    await inboxes.show_status()
+
+    line = next(text for text in capsys.readouterr().out.splitlines() if "scheduling" in text)
+    for part in ("1 ValueError", "3 predecessor", "1 refused"):
+        assert part in line
+
+
+async def test_waiting_names_what_stands_still_and_why(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig.poison.add((FIRST, 2))
+    await rig.receive([*EVERY, noted(SECOND, 1), retold(noted(SECOND, 1))])
+
+    await inboxes.show_waiting()
+
+    said = capsys.readouterr().out
+    assert "ValueError" in said
+    assert "frozen: number-reused" in said
+
+
+async def test_retry_dry_run_tells_and_changes_nothing_then_retry_heals(rig: Rig) -> None:
+    rig.poison.add((FIRST, 2))
+    await rig.receive(EVERY)
+
+    assert await inboxes.retry_service("scheduling", None, dry_run=False, thaw=False) == 1
+    rig.poison.clear()
+    assert await inboxes.retry_service("scheduling", None, dry_run=True, thaw=False) == 0
+    assert (await applied(rig.pool))[FIRST] == [1]
+    assert await inboxes.retry_service("scheduling", None, dry_run=False, thaw=False) == 0
+
+    assert (await applied(rig.pool))[FIRST] == [1, 2, 3, 4, 5]
+
+
+async def test_a_frozen_stream_goes_on_only_when_thawed(rig: Rig) -> None:
+    await rig.receive([noted(FIRST, 1), retold(noted(FIRST, 1))])
+
+    assert await inboxes.retry_service("scheduling", None, dry_run=False, thaw=False) == 1
+    assert await applied(rig.pool) == {}
+    await inboxes.retry_service("scheduling", FIRST.stream_id, dry_run=False, thaw=True)
+
+    assert await applied(rig.pool) == {FIRST: [1]}
+
+
+async def test_skip_gives_up_one_event_and_is_in_the_audit(rig: Rig) -> None:
+    rig.poison.add((FIRST, 2))
+    await rig.receive(EVERY)
+
+    await inboxes.skip_one("scheduling", FIRST, "sent by mistake")
+
+    assert (await applied(rig.pool))[FIRST] == [1, 3, 4, 5]
+    assert await waiting(rig.pool) == []
+    [record] = await rig.pool.fetch("SELECT kind, act, resources FROM audit")
+    assert record["kind"] == "operator"
+    assert record["resources"] == [f"event/{EVERY[1].event_id}"]
+
+
+async def test_skip_refuses_an_event_that_is_merely_missing(rig: Rig) -> None:
+    await rig.receive([noted(FIRST, 2)])
+
+    with pytest.raises(typer.BadParameter, match="Number 1 was not refused"):
+        await inboxes.skip_one("scheduling", FIRST, "late")
+
+
+async def test_story_shows_what_was_told_who_heard_it_and_what_is_due(
+    rig: Rig,
+) -> None:
+    async with transaction(rig.pool) as conn:
+        event_id = await outbox.append(conn, Noted(youth_id=FIRST.stream_id, n=1), at=NOW)
+        payload = {"youth_id": str(FIRST.stream_id)}
+        await work.add(conn, "remind", payload, due_at=NOW, lane=None)
+        await work.add(conn, "remind", {}, due_at=NOW, lane=f"hub/{FIRST.stream_id}")
+        await work.add(conn, "remind", {"youth_id": str(UUID(int=77))}, due_at=NOW, lane=None)
+    await rig.receive(EVERY)
+
+    journey = story.Journey({FIRST.stream_id})
+    await story.read_service(journey, "scheduling", FIRST.stream_id)
+
+    assert [row["event_id"] for _, row in journey.told] == [event_id]
+    assert len(journey.work) == 2
+    assert ("scheduling", "referral", FIRST.stream_id) in journey.heard
+
+
+def test_an_env_file_fills_what_the_environment_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYPOST_REFERRAL_DSN", "from the environment")
+    monkeypatch.setenv("WAYPOST_SCHEDULING_DSN", "")  # so that it is put back afterwards
+    monkeypatch.delenv("WAYPOST_SCHEDULING_DSN")
+    file = tmp_path / "waypost.env"
+    file.write_text("export WAYPOST_REFERRAL_DSN='a'\nexport WAYPOST_SCHEDULING_DSN='b c'\n")
+
+    load(file)
+
+    assert dsn_of("referral") == "from the environment"
+    assert dsn_of("scheduling") == "b c"
+    monkeypatch.delenv("WAYPOST_SCHEDULING_DSN")
+    with pytest.raises(typer.BadParameter, match="Where is the database of scheduling"):
+        dsn_of("scheduling")
