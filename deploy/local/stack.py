@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -21,11 +20,12 @@ from joserfc.jwk import ECKey
 
 from deploy.local import supervisor
 from deploy.local.kafka import Kafka, Topics, create_topics, until_ready
-from deploy.local.machine import Missing, accepts, free_ports, is_free, say, wait_until
+from deploy.local.machine import accepts, free_ports, is_free, say, wait_until
 from deploy.local.nginx import Nginx
 from deploy.local.part import Part, write
 from deploy.local.postgres import Postgres, make_database, until_answers
 from deploy.local.seed import hubs, seed
+from services.chassis.migrate import migrate
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("referral", "scheduling", "documentation", "notifications")
@@ -93,7 +93,6 @@ class Stack:
             say("Starting Kafka and PostgreSQL")
             self.begin_with_infrastructure()
             asyncio.run(self.make_databases())
-            self.migrate()
             asyncio.run(self.make_topics())
             say("Starting the services and the gateway")
             self.folder.plan(self.everything())
@@ -213,24 +212,11 @@ class Stack:
         await until_answers(superuser, seconds=READY_SECONDS)
         for name in SERVICES:
             await make_database(superuser, f"waypost_{name}", self.secret(f"database-{name}"))
+            await migrate(name, self.dsn(name))
 
     async def make_topics(self) -> None:
         await until_ready(self.kafka.address, seconds=READY_SECONDS)
         await create_topics(self.kafka.address, Topics.read())
-
-    def migrate(self) -> None:
-        """Bring the four databases to the newest revision, at the same time."""
-        asked = {
-            name: subprocess.Popen(
-                [sys.executable, "-m", "services.chassis.migrate", name],
-                cwd=ROOT,
-                env=environment({"WAYPOST_DATABASE_DSN": self.dsn(name)}),
-            )
-            for name in SERVICES
-        }
-        failed = [name for name, process in asked.items() if process.wait()]
-        if failed:
-            raise Missing(f"The database of {' and '.join(failed)} cannot be migrated: see above.")
 
     def seed(self, addresses: Addresses) -> None:
         """Tell the stack of partners and mentors, through the commands an operator has."""
@@ -274,9 +260,13 @@ class Stack:
             fresh["gateway"] = PREFERRED_PORT
         write(file, json.dumps(ports | fresh, indent=1))
 
+    def ports(self) -> dict[str, int]:
+        """Every port that the parts listen on, once `up` has chosen them."""
+        ports: dict[str, int] = json.loads((self.home / "ports.json").read_text())
+        return ports
+
     def port(self, name: str) -> int:
-        port: int = json.loads((self.home / "ports.json").read_text())[name]
-        return port
+        return self.ports()[name]
 
     def url(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port(name)}"
