@@ -28,7 +28,7 @@ WHOLE_WAY = 7
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, default=Path("var"))
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**5))
     options = parser.parse_args()
     begin = time.monotonic()
     try:
@@ -63,7 +63,7 @@ def show(account: Account) -> None:
     table = Table(title="Every referral, from the four databases and the hubs' own logs")
     for name in ("referral", "hub", "state", "Task", "episode"):
         table.add_column(name, no_wrap=True)
-    for name in ("booked", "held", "goals", "hub told (Task / sessions)"):
+    for name in ("booked", "held", "goals", "told of Task", "of sessions"):
         table.add_column(name, justify="right")
     table.add_column("")
     for line in account.lines:
@@ -74,8 +74,9 @@ def show(account: Account) -> None:
             f"{line.task} ({line.business})",
             line.episode,
             *(str(n) for n in (line.booked, line.sessions, line.goals)),
-            f"{line.heard_of_task} / {line.heard_of_sessions}",
-            "[red]" + "; ".join(line.problems) if line.problems else "[green]as it should be",
+            str(line.heard_of_task),
+            str(line.heard_of_sessions),
+            "[red]" + "; ".join(line.problems) if line.problems else "[green]right",
         )
     console.print(table)
     told = ", ".join(f"{name} {number}" for name, number in account.events.items())

@@ -121,7 +121,7 @@ def children(seed: int, hubs: list[HubOffice], count: int, today: date) -> list[
 
 
 def _child(draw: random.Random, hub: HubOffice, seed: int, number: int, today: date) -> Child:
-    tag = f"{seed % 1_000_000:06}"
+    serial = f"{seed % 100_000 * 1000 + number:08}"  # up to 1,000 children of a seed
     spoken = draw.choice([("en",), ("es", "en"), ("en", "es"), ("pt", "en"), ("en",)])
     return Child(
         hub=hub,
@@ -134,9 +134,9 @@ def _child(draw: random.Random, hub: HubOffice, seed: int, number: int, today: d
         gender=draw.choice(["female", "male", "other"]),
         languages=spoken,
         town=draw.choice(TOWNS),
-        mrn=f"{hub.name[:2].upper()}-{tag}{number:02}",
-        member_id=f"1{tag}{number:02}{draw.randrange(1000):03}",
-        placer=f"REF-{tag}-{number:02}",
+        mrn=f"{hub.name[:2].upper()}-{serial}",
+        member_id=f"1{serial}{draw.randrange(1000):03}",
+        placer=f"REF-{serial}",
         goals=tuple(draw.sample(GOALS, draw.randint(1, 3))),
         uuids=tuple(UUID(int=draw.getrandbits(128), version=4) for _ in range(20)),
         shuffle=draw.getrandbits(32),

@@ -11,7 +11,7 @@ from deploy.demo.actors import World
 from deploy.demo.cast import Cast
 from deploy.local.stack import Addresses, Stack
 
-SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
+SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**5))
 
 
 def pytest_report_header() -> str:
@@ -43,7 +43,7 @@ async def world(addresses: Addresses, request: pytest.FixtureRequest) -> AsyncIt
 @pytest.fixture
 async def cast(world: World, request: pytest.FixtureRequest) -> Cast:
     """Children of this story's own: the seed and the story's name decide who they are."""
-    own = random.Random(f"{SEED} {request.node.nodeid}").randrange(10**6)
+    own = random.Random(f"{SEED} {request.node.nodeid}").randrange(10**5)
     cast = Cast(world, own)
     await cast.subscribe()
     return cast

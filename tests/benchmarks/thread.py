@@ -1,0 +1,207 @@
+"""How fast the first thread is: `python -m tests.benchmarks.thread`. Ratios and one run's figures.
+
+A whole stack on this machine: seconds of `up` when prepared, idle memory, referrals a second at 16
+connections with full validation beside the floor (the raw body into PostgreSQL), and the time from
+a hub's POST to its notification at 20 referrals a second. Load, database and broker share the
+machine: compare within one run.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+
+from deploy.demo.actors import World
+from deploy.demo.cast import Cast
+from deploy.demo.children import HubOffice, bundle, children, member_of
+from deploy.local.seed import payer_identifier
+from deploy.local.stack import AGENCY, SERVICES, Addresses, Stack
+from deploy.simulators.hub_client import FhirClient
+from deploy.simulators.serving import ec_key
+
+CONNECTIONS = 16
+REFERRALS = 600
+PER_SECOND = 20
+SECONDS = 15
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    home = Path(tempfile.mkdtemp(prefix="waypost-bench-"))
+    stack = Stack(home / "stack")
+    try:
+        stack.up()
+        stack.down()
+        begin = time.perf_counter()
+        addresses = stack.up()
+        print(f"up, prepared: {time.perf_counter() - begin:.1f} s")
+        time.sleep(10)  # what is idle shows only when left alone
+        memory(stack)
+        asyncio.run(measure(stack, addresses))
+    finally:
+        stack.remove()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+async def measure(stack: Stack, addresses: Addresses) -> None:
+    world = World(addresses, run=str(uuid4()))
+    cast = Cast(world, int(time.time()))
+    await cast.subscribe()
+    await intake(stack, world, cast)
+    await notified(world, cast)
+    await world.http.aclose()
+
+
+def memory(stack: Stack) -> None:
+    """Resident memory; pages shared between processes count in each."""
+    found = {part.name: sum(map(resident, tree(stack.pid(part.name)))) for part in parts(stack)}
+    for name, kilobytes in found.items():
+        print(f"  {name:15} {kilobytes / 1024:6.0f} MB")
+    services = sum(found[name] for name in SERVICES) / 1024
+    print(f"idle: four services {services:.0f} MB, all parts {sum(found.values()) / 1024:.0f} MB")
+
+
+def parts(stack: Stack) -> list[Any]:
+    return [part for part in stack.everything() if stack.pid(part.name)]
+
+
+def tree(pid: int | None) -> Iterator[int]:
+    """A process and all that it started."""
+    if pid is None:
+        return
+    yield pid
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            yield from tree(int(child))
+
+
+def resident(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
+
+
+def cpu_seconds(stack: Stack, *names: str) -> float:
+    """User and system time of parts, with the processes that they started and buried."""
+    total = 0
+    for pid in (pid for name in names for pid in tree(stack.pid(name))):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+        if pid in {stack.pid(name) for name in names}:
+            total += int(fields[13]) + int(fields[14])
+    return total / TICK
+
+
+def submissions(world: World, office: HubOffice, count: int, seed: int) -> Iterator[Any]:
+    now, payer = world.now(), payer_identifier()
+    for start in range(0, count, 1000):
+        for child in children(seed + start, [office], min(count - start, 1000), now.date()):
+            yield (
+                child,
+                bundle(child, agency_npi=AGENCY["AGENCY_NPI"], payer=payer, now=now),
+            )
+
+
+async def intake(stack: Stack, world: World, cast: Cast) -> None:
+    """Referrals as fast as 16 connections carry them, and what each costs."""
+    office = cast.offices[0]
+    sent = list(submissions(world, office, REFERRALS, cast.seed))
+    await world.payer("members", [member_of(child, world.now().date()) for child, _ in sent])
+    bodies = [json.dumps(body).encode() for _, body in sent]
+    floor = await raw_inserts(world, bodies)
+    client = client_of(world, office.name)
+    queue, times = list(bodies), list[float]()
+    before = cpu_seconds(stack, "referral", "postgres")
+    begin = time.perf_counter()
+
+    async def send() -> None:
+        while queue:
+            body, start = queue.pop(), time.perf_counter()
+            answer = await client.ask("POST", "", body=body)
+            assert answer.status == 200, answer
+            times.append(time.perf_counter() - start)
+
+    await asyncio.gather(*(send() for _ in range(CONNECTIONS)))
+    seconds = time.perf_counter() - begin
+    spent = cpu_seconds(stack, "referral", "postgres") - before
+    size = sum(map(len, bodies)) / len(bodies) / 1024
+    print(
+        f"intake: {len(times) / seconds:.0f} referrals/s of {size:.1f} KiB, {percentiles(times)}; "
+        f"{spent / len(times) * 1000:.1f} CPU-ms each, referral and PostgreSQL, all their work; "
+        f"{len(times) / seconds / floor:.2f} of the floor of {floor:.0f}/s"
+    )
+
+
+async def raw_inserts(world: World, bodies: list[bytes]) -> float:
+    """The floor: each body in a transaction of its own, over as many connections."""
+    pool = await asyncpg.create_pool(world.at.dsn["notifications"], max_size=CONNECTIONS)
+    await pool.execute("CREATE TABLE raw_body (id serial PRIMARY KEY, bytes bytea NOT NULL)")
+    queue = list(bodies)
+
+    async def put() -> None:
+        while queue:
+            await pool.execute("INSERT INTO raw_body (bytes) VALUES ($1)", queue.pop())
+
+    begin = time.perf_counter()
+    await asyncio.gather(*(put() for _ in range(CONNECTIONS)))
+    seconds = time.perf_counter() - begin
+    await pool.execute("DROP TABLE raw_body")
+    await pool.close()
+    return len(bodies) / seconds
+
+
+async def notified(world: World, cast: Cast) -> None:
+    """From the POST to the first notification of its Task in the hub's own log."""
+    office = cast.offices[1]
+    sent = list(submissions(world, office, PER_SECOND * SECONDS, cast.seed + 50_000))
+    await world.payer("members", [member_of(child, world.now().date()) for child, _ in sent])
+    client, posted = client_of(world, office.name), dict[str, float]()
+
+    async def post(body: Any, delay: float) -> None:
+        await asyncio.sleep(delay)
+        start = time.time()
+        answer = await client.ask("POST", "", body=json.dumps(body).encode())
+        for entry in answer.body["entry"]:
+            kind, id_, *_ = entry["response"]["location"].split("/")
+            if kind == "Task":
+                posted[id_] = start
+
+    await asyncio.gather(*(post(body, n / PER_SECOND) for n, (_, body) in enumerate(sent)))
+    heard: dict[str, float] = {}
+    while len(heard) < len(posted):
+        await asyncio.sleep(1)
+        for entry in await world.hub_log(office.name):
+            at = datetime.fromisoformat(entry["at"]).timestamp()
+            for event in entry.get("events", ()):
+                task = event["focus"].rpartition("/")[2]
+                if task in posted:
+                    heard[task] = min(at, heard.get(task, at))
+    times = [heard[task] - start for task, start in posted.items()]
+    print(f"POST to notified, {PER_SECOND}/s: {percentiles(times)}")
+
+
+def client_of(world: World, hub: str) -> FhirClient:
+    folder = Path(world.at.home) / "hub" / hub
+    configuration = json.loads((folder / "configuration.json").read_text())
+    limits = httpx.Limits(max_connections=CONNECTIONS * 4)
+    http = httpx.AsyncClient(timeout=60, trust_env=False, limits=limits)
+    return FhirClient(http, ec_key(folder / "key.json"), configuration)
+
+
+def percentiles(times: list[float]) -> str:
+    cuts = quantiles(times, n=100)
+    return f"p50 {cuts[49] * 1000:.0f} ms, p99 {cuts[98] * 1000:.0f} ms"
+
+
+if __name__ == "__main__":
+    main()
