@@ -29,6 +29,7 @@ HUB = frozenset({PartnerKind.HUB})
 NUMBER = re.compile(r"[0-9]{1,15}")
 VERSION = re.compile(r'(?:W/)?"([0-9]{1,9})"')
 ALL = 2**60
+ALIKE = "There is a subscription to this topic and endpoint. Change that one by PUT."
 
 
 # --- Asking to be told ---------------------------------------------------------------------------
@@ -72,9 +73,11 @@ async def update_subscription(request: Request, partner: Partner) -> Response:
     wanted = None if off else await wanted_of(request, resource)
     async with change(request, partner) as conn:
         touch(request, f"Subscription/{id_}")
+        await store.lock_subscription(conn, UUID(id_))
         before = await own(conn, partner, UUID(id_))
         check_version(request, before)
         if wanted:
+            await check_alike(conn, partner, before, wanted)
             await commands.change(conn, before, wanted, now=now(request))
         else:
             await commands.switch_off(conn, before.id)
@@ -115,9 +118,16 @@ async def same_as_before(conn: Connection, partner: Partner, wanted: Wanted) -> 
     id_ = await store.subscription_alike(conn, partner.client_id, wanted)
     before = await store.subscription_by_id(conn, id_) if id_ else None
     if before is None or before.wanted != wanted:
-        text = "There is a subscription to this topic and endpoint. Change that one by PUT."
-        raise refusal(409, text)
+        raise refusal(409, ALIKE)
     return before.id
+
+
+async def check_alike(
+    conn: Connection, partner: Partner, before: Subscription, wanted: Wanted
+) -> None:
+    """409 when a change would make two subscriptions say the same."""
+    if await store.subscription_alike(conn, partner.client_id, wanted) not in (None, before.id):
+        raise refusal(409, ALIKE)
 
 
 def check_version(request: Request, before: Subscription) -> None:

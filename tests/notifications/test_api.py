@@ -210,6 +210,27 @@ async def test_a_change_is_greeted_anew_and_the_numbers_go_on(rig: Rig) -> None:
     assert hub.numbers() == [1, 2]
 
 
+async def test_a_change_that_would_say_the_same_twice_is_a_conflict(rig: Rig) -> None:
+    hub = rig.hub()
+    await rig.subscribed(hub, "referral-progress")
+    id_ = await rig.subscribed(hub, "care-progress")
+
+    answer = await put(rig, hub, id_, wish("referral-progress", hub.endpoint))
+
+    assert answer.status_code == 409
+
+
+async def test_changes_at_once_are_taken_one_after_the_other(rig: Rig) -> None:
+    hub = rig.hub()
+    id_ = await rig.subscribed(hub, "care-progress")
+    asked = wish("care-progress", hub.endpoint, reason="Another")
+
+    answers = await asyncio.gather(*(put(rig, hub, id_, asked) for _ in range(4)))
+
+    assert [one.status_code for one in answers] == [200] * 4
+    assert sorted(one.json()["meta"]["versionId"] for one in answers) == ["3", "4", "5", "6"]
+
+
 async def test_a_change_to_a_version_that_has_passed_is_412(rig: Rig) -> None:
     hub = rig.hub()
     id_ = await rig.subscribed(hub, "referral-progress")

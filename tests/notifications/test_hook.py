@@ -38,7 +38,9 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def endpoint(answer: Answer, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Endpoint]:
+async def endpoint(
+    answer: Answer, *, tls: ssl.SSLContext | None = None, at: str = "127.0.0.1"
+) -> AsyncIterator[Endpoint]:
     there = Endpoint()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,7 +55,7 @@ async def endpoint(answer: Answer, *, tls: ssl.SSLContext | None = None) -> Asyn
         finally:
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(serve, at, 0, ssl=tls)
     there.port = server.sockets[0].getsockname()[1]
     try:
         yield there
@@ -201,22 +203,29 @@ async def test_loopback_is_not_called_where_no_setting_allows_it() -> None:
     assert there.requests == []
 
 
-async def test_a_name_is_looked_up_once_and_that_address_is_called(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The second look-up of a rebinding name would lead elsewhere: there is none."""
+async def test_a_name_is_looked_up_once_and_the_address_that_was_judged_is_called() -> None:
+    """A rebinding name would lead elsewhere at a second look-up: there is none."""
     asked: list[str] = []
 
-    async def rebinding(host: str, port: int) -> Sequence[str]:
+    async def there_and_nowhere_else(host: str, port: int) -> Sequence[str]:
         asked.append(host)
-        return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.66"]
+        return ["127.0.0.66"]
 
-    async with endpoint(saying(OK)) as there:
-        told = await post(f"http://localhost:{there.port}/hook", resolve=rebinding)
+    async with endpoint(saying(OK), at="127.0.0.66") as there:
+        told = await post(f"http://localhost:{there.port}/hook", resolve=there_and_nowhere_else)
 
     assert told == Answered(200)
     assert asked == ["localhost"]
     assert f"localhost:{there.port}".encode() in there.requests[0]
+
+
+async def test_an_endpoint_is_judged_as_strictly_when_it_is_called() -> None:
+    """Named while a setting allowed it, or put into the table by hand: plain http is not sent."""
+    told = await post(
+        "http://ehr.riverbend.example/hook", loopback=False, resolve=leading_to("93.184.216.34")
+    )
+
+    assert told == Failed(Unsent.FORBIDDEN)
 
 
 async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
