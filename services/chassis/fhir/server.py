@@ -178,7 +178,10 @@ class FhirRouter(GuardedRouter):
 
             self.serve(method, path, scope, kinds, work, hidden=False)
             if scope:
-                self.describes(scope.split(".")[0])["interaction"].add(INTERACTIONS[method])
+                about = self.describes(scope.split(".")[0])
+                about["interaction"].add(INTERACTIONS[method])
+                # A PUT to the type, not to an id, names what it changes by a search.
+                about["conditionalUpdate"] |= method == "PUT" and "{" not in path
             elif path == "/fhir":
                 self.system.add("transaction")
             return handler
@@ -243,6 +246,7 @@ class FhirRouter(GuardedRouter):
             "searchParam": {},
             "searchInclude": set(),
             "together": set(),
+            "conditionalUpdate": False,
         }
         return self.served.setdefault(type_, empty)
 
@@ -257,6 +261,7 @@ class FhirRouter(GuardedRouter):
                     "searchParam": dict(sorted(about["searchParam"].items())),
                     "searchInclude": sorted(about["searchInclude"]),
                     "together": sorted(list(names) for names in about["together"]),
+                    "conditionalUpdate": about["conditionalUpdate"],
                 }
                 for type_, about in sorted(self.served.items())
             ],
