@@ -17,13 +17,15 @@ from contracts.codes import (
     Role,
     TaskStatus,
 )
+from contracts.events import MentorGender, Window
 from services.chassis.auth import Staff
 from services.chassis.db import Connection
 from services.chassis.doors import Forbidden
 from services.chassis.errors import NotFound
 from services.chassis.staff import Caller, Conn, StaffRouter, touch
-from services.referral.commands import attest, close
+from services.referral.commands import attest, close, facts
 from services.referral.commands.attest import Act
+from services.referral.commands.facts import PayerAnswer
 from services.referral.commands.tasks import standing_of, task_of
 from services.referral.domain.states import CloseReason
 from services.referral.store import attestations, eligibility, standings, work_items, worklist
@@ -108,6 +110,59 @@ class NewAttestation(Body):
 
 class Attested(BaseModel):
     attestation_id: UUID
+
+
+class YouthFacts(Body):
+    birth_date: date | None = None
+    deceased: bool | None = None
+
+
+class HubFacts(Body):
+    """A hub service that the hub confirmed; without an organisation it is the asking one's."""
+
+    hub_service: HubService
+    organisation_id: UUID | None = None
+    begins: date | None = None
+    ends: Annotated[date | None, Field(description="Last day.")] = None
+
+
+class CoverageFacts(Body):
+    payer_id: Annotated[UUID, Field(description="A registered payer.")]
+    member_id: Annotated[str, Field(min_length=1, max_length=80)]
+    rank: Annotated[int, Field(ge=1, le=9)] = 1
+
+
+class GoalFacts(Body):
+    """Goals of the hub's plan that it says are for Therapeutic Mentoring."""
+
+    goal_ids: Annotated[list[UUID], Field(min_length=1, max_length=50)]
+
+
+class Wishes(Body):
+    mentor_gender: MentorGender | None = None
+    windows: Annotated[list[Window] | None, Field(max_length=50)] = None
+    hours_per_week: Annotated[float | None, Field(gt=0, le=40)] = None
+
+
+class PayerAnswerFacts(Body):
+    """What a payer told a person; `product` is a code of the rule pack."""
+
+    coverage_id: UUID
+    is_active: bool
+    product: str | None = None
+    begins: date | None = None
+    ends: Annotated[date | None, Field(description="Last day.")] = None
+
+
+class NewFacts(Body):
+    """What staff learned; what is left out stays as it is."""
+
+    youth: YouthFacts | None = None
+    hub: HubFacts | None = None
+    coverage: CoverageFacts | None = None
+    tm_goals: GoalFacts | None = None
+    wishes: Wishes | None = None
+    payer_answer: PayerAnswerFacts | None = None
 
 
 class Closing(Body):
@@ -236,6 +291,25 @@ def refuse_other_roles(kind: Attestation, caller: Staff) -> None:
     needed = Role.SUPERVISOR if necessity else Role.COORDINATOR
     if needed not in caller.roles:
         raise Forbidden
+
+
+@staff.post("/referrals/{referral_id}/facts", roles={Role.COORDINATOR})
+async def add_facts(
+    referral_id: UUID, body: NewFacts, conn: Conn, caller: Caller, request: Request
+) -> StateView:
+    """Keep what was learned; gate 1 runs again. With nothing in it, it only runs again."""
+    touch(request, f"ServiceRequest/{referral_id}")
+    learned = body.model_dump(mode="json", exclude_none=True, exclude={"payer_answer"})
+    told = body.payer_answer
+    await facts.learn(
+        conn,
+        referral_id,
+        learned,
+        answer=PayerAnswer(**told.model_dump()) if told else None,
+        staff_id=caller.staff_id,
+        now=now_of(request),
+    )
+    return await state_of(conn, referral_id)
 
 
 @staff.post("/referrals/{referral_id}/close", roles={Role.COORDINATOR})

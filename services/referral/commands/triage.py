@@ -16,6 +16,7 @@ from services.chassis.clock import AGENCY, agency_day
 from services.chassis.db import Connection
 from services.chassis.errors import NotFound
 from services.referral.commands import eligibility
+from services.referral.commands.fill_in import fill_in
 from services.referral.commands.tasks import show
 from services.referral.domain import eligibility as rules_of
 from services.referral.domain.eligibility import Facts
@@ -45,6 +46,7 @@ async def triage(
 
 async def look(conn: Connection, referral_id: UUID, *, now: datetime, rules: RulePack) -> None:
     """The part that follows when no duplicate holds it up."""
+    await fill_in(conn, referral_id, now=now)
     facts = await referral_facts(conn, referral_id)
     today = agency_day(now)
     broken = rules_of.failures(facts, on=today, rules=rules)
