@@ -167,7 +167,7 @@ async def test_a_body_without_end_is_left_unread(
 
 
 async def test_no_answer_in_time_is_a_failure() -> None:
-    async with endpoint(never) as there:
+    async with endpoint(never) as there, asyncio.timeout(4):
         assert await post(there.url) == Failed(Unsent.TIMEOUT)
 
 
