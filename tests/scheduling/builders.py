@@ -26,7 +26,7 @@ from contracts.events import (
     HubEngaged,
     ReferralReceived,
 )
-from services.chassis.db import Pool, transaction
+from services.chassis.db import Connection, Pool, transaction
 from services.chassis.envelope import Envelope, Stream
 from services.chassis.inbox import Inbox
 from services.scheduling.commands import people
@@ -216,15 +216,21 @@ class Child:
 
     async def assign(self, mentor_id: UUID = MENTOR, *, now: datetime = NOW) -> Assigned:
         async with transaction(self.pool) as conn:
-            return await assign(
-                conn,
-                self.referral_id,
-                mentor_id,
-                assignment_id=uuid4(),
-                assigned_by=SCHEDULER,
-                passed_reason=None,
-                now=now,
-            )
+            return await self.assign_in(conn, mentor_id, now=now)
+
+    async def assign_in(
+        self, conn: Connection, mentor_id: UUID = MENTOR, *, now: datetime = NOW
+    ) -> Assigned:
+        """The same in a transaction that is not over yet."""
+        return await assign(
+            conn,
+            self.referral_id,
+            mentor_id,
+            assignment_id=uuid4(),
+            assigned_by=SCHEDULER,
+            passed_reason=None,
+            now=now,
+        )
 
     async def admit(self) -> UUID:
         """Everything up to an open episode, whose id it gives. The mentor is registered."""

@@ -1,6 +1,7 @@
 import asyncio
 import time
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,13 +12,10 @@ from services.chassis.db import Pool, transaction
 from services.chassis.errors import Conflict, NotFound, Refused
 from services.chassis.work import Worker
 from services.scheduling.commands import appointments
-from services.scheduling.commands.assign import assign
 from services.scheduling.domain.appointments import CancelledBy
 from services.scheduling.work import work
 from tests.scheduling.builders import (
-    MENTOR,
     NOW,
-    SCHEDULER,
     TODAY,
     Child,
     make_mentor,
@@ -169,6 +167,25 @@ async def test_a_referral_that_ends_in_service_is_held_for_a_person(child: Child
     assert await states(child) == ["frozen"]
 
 
+async def test_a_hub_that_is_told_twice_counts_from_its_first_day(child: Child) -> None:
+    await child.admit()
+
+    await child.hear(child.engaged(date(2026, 12, 24)))
+
+    assert await child.book(make_plan("2026-12-01T16:00"))
+
+
+async def test_nobody_is_served_before_there_is_a_mentor(child: Child) -> None:
+    *told, last = child.gate_two
+    await child.wait()
+    await child.hear(*told)
+    await child.assign(now=NOW + timedelta(days=3))
+
+    await child.hear(last, at=NOW)
+
+    assert (await child.body("EpisodeOpened"))["effective"] == "2026-11-25"
+
+
 # --- Order and races -----------------------------------------------------------------------------
 
 
@@ -189,15 +206,7 @@ async def test_two_facts_at_the_same_moment_do_not_miss_each_other(child: Child)
     await child.hear(*told)
 
     async with transaction(child.pool) as conn:
-        await assign(
-            conn,
-            child.referral_id,
-            MENTOR,
-            assignment_id=uuid4(),
-            assigned_by=SCHEDULER,
-            passed_reason=None,
-            now=NOW,
-        )
+        await child.assign_in(conn)
         beside = asyncio.create_task(child.hear(last))
         await blocked_or_done(child.pool, beside)
     await beside
@@ -205,7 +214,24 @@ async def test_two_facts_at_the_same_moment_do_not_miss_each_other(child: Child)
     assert await child.pool.fetchval("SELECT state FROM episode") == "open"
 
 
-async def blocked_or_done(pool: Pool, task: "asyncio.Task[None]") -> None:
+async def test_two_at_the_same_moment_cannot_give_away_the_same_hours(
+    pool: Pool, child: Child
+) -> None:
+    await register(pool, make_mentor(mentor_id=UUID(int=78), max_hours=3))
+    other = Child(pool)
+    await child.wait()
+    await other.wait()
+
+    async with transaction(pool) as conn:
+        await child.assign_in(conn, UUID(int=78))
+        beside = asyncio.create_task(other.assign(UUID(int=78)))
+        await blocked_or_done(pool, beside)
+
+    with pytest.raises(Refused, match="1 hours a week left"):
+        await beside
+
+
+async def blocked_or_done(pool: Pool, task: "asyncio.Task[Any]") -> None:
     waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     deadline = time.monotonic() + 5
     while not task.done() and not await pool.fetchval(waits):

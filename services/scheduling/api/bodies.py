@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from contracts.codes import HubService, Modality, PlaceOfService, Priority
 from contracts.events import Window
@@ -19,14 +19,38 @@ from services.scheduling.domain.people import (
     Mentor,
     Paper,
     StaffMember,
+    minutes_of,
     window,
 )
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
+Text = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$"
+    ),
+]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$")]
 LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 Language = Annotated[str, StringConstraints(pattern=LANGUAGE)]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ().-]{4,24}$")]
+
+
+def within_reach(at: datetime) -> datetime:
+    """What lies outside overflows as soon as it is told in another zone."""
+    if not 2000 <= at.year < 2200:
+        raise ValueError("out of reach")
+    return at
+
+
+def opens_before_it_closes(window: Window) -> Window:
+    if not 0 <= minutes_of(window.begins) < minutes_of(window.ends) <= DAY_MINUTES:
+        raise ValueError("no time of a day")
+    return window
+
+
+DAY_MINUTES = 24 * 60
+Moment = Annotated[datetime, AfterValidator(within_reach)]
+WeeklyTime = Annotated[Window, AfterValidator(opens_before_it_closes)]
 
 
 class Body(BaseModel):
@@ -84,7 +108,7 @@ class NewMentor(Person):
     gender: Gender = Gender.UNKNOWN
     interests: Annotated[tuple[Text, ...], Field(max_length=30)] = ()
     area: Code | None = None
-    windows: Annotated[tuple[Window, ...], Field(max_length=50)] = ()
+    windows: Annotated[tuple[WeeklyTime, ...], Field(max_length=50)] = ()
     max_hours: Annotated[float, Field(gt=0, le=60)]
 
     @property
@@ -191,8 +215,8 @@ class NewAppointment(Body):
     """A time without an offset is New York's."""
 
     episode_id: UUID
-    start: datetime
-    end: datetime
+    start: Moment
+    end: Moment
     place_of_service: PlaceOfService
     modality: Modality = Modality.IN_PERSON
 

@@ -195,7 +195,7 @@ def own(caller: Staff) -> UUID | None:
 def plan_of(body: NewAppointment) -> Plan:
     try:
         slot = Slot(instant(body.start), instant(body.end))
-    except (NoSuchTime, OverflowError, ValueError):
+    except NoSuchTime:
         sentence = "That time does not exist in New York: the clocks skip it."
         raise Refused("no-such-time", sentence) from None
     return Plan(slot, body.place_of_service, body.modality)

@@ -16,7 +16,7 @@ from services.scheduling.domain import policy
 from services.scheduling.domain.episodes import Assignment, EpisodeState, WaitState
 from services.scheduling.domain.matching import Match, MatchingRules, match, ranked
 from services.scheduling.domain.people import Mentor, standing_until
-from services.scheduling.domain.waitlist import Entry, in_order
+from services.scheduling.domain.waitlist import Entry, in_order, waits_longer
 from services.scheduling.store import episodes as store
 from services.scheduling.store import facts as fact_store
 from services.scheduling.store import people
@@ -48,17 +48,11 @@ async def waitlist(
     entries = await store.list_waitlist(conn, states=states)
     mentors = await people.list_mentors(conn, on=on)
     matching = policy.matching_rules(RULES, on=on)
-    fit = {
-        entry.referral_id: max(
-            (
-                found.score
-                for found in ranked(entry.wish, mentors, on=on, rules=matching)
-                if not found.excluded
-            ),
-            default=0.0,
-        )
-        for entry in entries
-    }
+
+    def fit(entry: Entry) -> float:
+        found = ranked(entry.wish, mentors, on=on, rules=matching)
+        return max((match.score for match in found if not match.excluded), default=0.0)
+
     urgent = policy.urgent_priorities(RULES, on=on)
     return Waiting(in_order(entries, fit, urgent=urgent), urgent)
 
@@ -96,7 +90,7 @@ async def assign(
     if entry.state != WaitState.WAITING:
         raise Conflict("not-waiting", f"This referral is {entry.state}, not waiting for a mentor.")
     mentor, found, matching = await fitting(conn, entry, mentor_id, now=now)
-    passed_over = await longer_waiting(conn, referral_id, now=now)
+    passed_over = await longer_waiting(conn, entry, now=now)
     assert mentor.supervisor  # noqa: S101 (its lack is a hard filter)
     assignment = Assignment(
         assignment_id,
@@ -108,11 +102,11 @@ async def assign(
         matching.hours(entry.wish),
         found.score,
         found.reasons,
+        began=agency_day(now),
     )
     await store.add_assignment(
         conn,
         assignment,
-        began=agency_day(now),
         assigned_by=assigned_by,
         passed_over=passed_over,
         passed_reason=passed_reason,
@@ -152,10 +146,11 @@ async def fitting(
     return mentor, found, matching
 
 
-async def longer_waiting(conn: Connection, referral_id: UUID, *, now: datetime) -> int:
-    """How many stand before this one on the list."""
-    order = [entry.referral_id for entry in (await waitlist(conn, now=now)).entries]
-    return order.index(referral_id) if referral_id in order else 0
+async def longer_waiting(conn: Connection, entry: Entry, *, now: datetime) -> int:
+    """How many are more urgent or were received earlier; equals are not passed over."""
+    entries = await store.list_waitlist(conn, states=[WaitState.WAITING])
+    urgent = policy.urgent_priorities(RULES, on=agency_day(now))
+    return sum(waits_longer(other, entry, urgent=urgent) for other in entries)
 
 
 async def outcome(conn: Connection, assignment: Assignment, *, passed_over: int) -> Assigned:

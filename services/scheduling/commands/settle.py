@@ -95,12 +95,14 @@ async def open_episode(conn: Connection, case: Case) -> None:
     assignment = await store.assignment_by_referral(conn, case.referral_id)
     assert episode  # noqa: S101 (made with the assignment)
     assert assignment  # noqa: S101 (`next_act` asks for it)
-    await store.update_episode(conn, case.referral_id, EpisodeState.OPEN, opened_on=case.day)
+    # A fact may be told late: nobody is served before there is a mentor.
+    opened_on = max(case.day, assignment.began)
+    await store.update_episode(conn, case.referral_id, EpisodeState.OPEN, opened_on=opened_on)
     event = EpisodeOpened(
         youth_id=case.youth_id,
         referral_id=case.referral_id,
         episode_id=episode.episode_id,
-        effective=case.day,
+        effective=opened_on,
         mentor_id=assignment.mentor_id,
         supervisor_id=assignment.supervisor_id,
     )

@@ -129,6 +129,7 @@ class Assignment:
     hours_per_week: float
     score: float
     reasons: tuple[str, ...]
+    began: date
 
 
 @dataclass(frozen=True, slots=True)

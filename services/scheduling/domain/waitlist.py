@@ -1,6 +1,7 @@
 """Who is next: the urgent first, then by the day of receipt, then who can be served best."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -8,6 +9,8 @@ from uuid import UUID
 from contracts.codes import HubService, Priority
 from services.scheduling.domain.episodes import EpisodeState, WaitState
 from services.scheduling.domain.matching import Wish
+
+Place = tuple[bool, date]  # not urgent, waiting since
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +30,27 @@ class Entry:
 
 
 def in_order(
-    entries: Iterable[Entry], fit: Mapping[UUID, float], *, urgent: frozenset[Priority]
+    entries: Collection[Entry], fit: Callable[[Entry], float], *, urgent: frozenset[Priority]
 ) -> tuple[Entry, ...]:
     """The list as it is to be worked down; the same facts give the same order.
 
-    `fit` is the best score that any free mentor reaches. Source: DOMAIN.md 10.
+    `fit` is the best score that any free mentor reaches; it is asked for equals only, because it
+    looks at every mentor. Source: DOMAIN.md 10.
     """
-    return tuple(
-        sorted(
-            entries,
-            key=lambda entry: (
-                entry.priority not in urgent,
-                entry.wait_started,
-                -fit.get(entry.referral_id, 0.0),
-                entry.referral_id,
-            ),
-        )
-    )
+    places = {entry.referral_id: place(entry, urgent) for entry in entries}
+    shared = Counter(places.values())
+
+    def order(entry: Entry) -> tuple[Place, float, UUID]:
+        own = places[entry.referral_id]
+        return own, -fit(entry) if shared[own] > 1 else 0.0, entry.referral_id
+
+    return tuple(sorted(entries, key=order))
+
+
+def waits_longer(one: Entry, other: Entry, *, urgent: frozenset[Priority]) -> bool:
+    """True when one is to be served before the other, whoever can be served better."""
+    return place(one, urgent) < place(other, urgent)
+
+
+def place(entry: Entry, urgent: frozenset[Priority]) -> Place:
+    return entry.priority not in urgent, entry.wait_started

@@ -182,7 +182,6 @@ async def add_assignment(
     conn: Connection,
     assignment: Assignment,
     *,
-    began: date,
     assigned_by: UUID,
     passed_over: int,
     passed_reason: str | None,
@@ -200,7 +199,7 @@ async def add_assignment(
         *(assignment.assignment_id, assignment.referral_id, assignment.youth_id),
         *(assignment.mentor_id, assignment.supervisor_id, assignment.standing_until),
         *(assignment.hours_per_week, assignment.score, list(assignment.reasons)),
-        *(passed_over, passed_reason, began, assigned_by),
+        *(passed_over, passed_reason, assignment.began, assigned_by),
     )
     return added is True
 
@@ -210,7 +209,7 @@ async def assignment_by_referral(conn: Connection, referral_id: UUID) -> Assignm
     row = await conn.fetchrow(
         """
         SELECT assignment_id, referral_id, youth_id, mentor_id, supervisor_id, standing_until,
-               hours_per_week, score, reasons
+               hours_per_week, score, reasons, began
           FROM assignment
          WHERE referral_id = $1 AND ended IS NULL
         """,

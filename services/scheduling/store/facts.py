@@ -153,13 +153,15 @@ async def add_consent(
 async def add_hub_engaged(
     conn: Connection, youth_id: UUID, organisation_id: UUID, service: HubService, *, engaged: date
 ) -> None:
-    """A hub service began, or began again."""
+    """A hub service began, or began again after an end; told twice, the first day counts."""
     await conn.execute(
         """
-        INSERT INTO hub_service (youth_id, organisation_id, hub_service, engaged)
+        INSERT INTO hub_service AS h (youth_id, organisation_id, hub_service, engaged)
         VALUES ($1, $2, $3, $4)
             ON CONFLICT (youth_id, organisation_id, hub_service) DO UPDATE
-           SET engaged = EXCLUDED.engaged, ended = NULL
+           SET engaged = CASE WHEN h.ended IS NULL THEN least(h.engaged, EXCLUDED.engaged)
+                              ELSE EXCLUDED.engaged END,
+               ended = NULL
         """,
         *(youth_id, organisation_id, service, engaged),
     )
