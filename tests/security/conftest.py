@@ -49,7 +49,9 @@ async def office(server: Server) -> AsyncIterator[World]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def desk(office: World) -> Desk:
-    await office.pool.execute("TRUNCATE client, client_organisation, client_assertion, audit")
+    await office.pool.execute(
+        "TRUNCATE partner_organisation, client, client_organisation, client_assertion, audit"
+    )
     await office.pool.execute("UPDATE audit_chain SET length = 0, last_hash = ''")
     async with transaction(office.pool) as conn:
         registered = await clients.register(conn, hub(KEY))

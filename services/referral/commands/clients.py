@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from asyncpg import UniqueViolationError
 from joserfc.jwk import ECKey
 
 from contracts.codes import PartnerKind
@@ -91,7 +92,10 @@ async def register(conn: Connection, registration: Registration) -> Registered:
         eligibility_url=registration.eligibility_url,
         eligibility_token=registration.eligibility_token,
     )
-    await store.add_organisation(conn, organisation)
+    try:
+        await store.add_organisation(conn, organisation)
+    except UniqueViolationError:
+        raise Refused("identifier-taken", "The identifier belongs to another.") from None
     if registration.jwks is None:
         return Registered(organisation_id)
     client_id = registration.client_id or str(uuid5(organisation_id, "client"))
