@@ -167,11 +167,11 @@ def said_plainly(_: object, __: str, event: EventDict) -> EventDict:
     """Only the constant part of a message, and of an exception only its class: no values."""
     record: logging.LogRecord = event["_record"]
     event["event"] = str(record.msg).splitlines()[0] if record.msg else ""
-    event.pop("exc_info", None)
-    if record.exc_info and record.exc_info[0]:
-        event["error"] = record.exc_info[0].__name__
-    record.exc_info = record.exc_text = record.stack_info = None
-    event.pop("color_message", None)  # uvicorn's
+    error, _, _ = event.pop("exc_info", None) or (None, None, None)
+    if error:
+        event["error"] = error.__name__
+    for more in ("stack_info", "color_message"):  # uvicorn says things twice, once in colour
+        event.pop(more, None)
     return event
 
 
