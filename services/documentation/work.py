@@ -38,8 +38,8 @@ def hub_plan_text(context: Context) -> Call:
         return await context.peers.get("referral", path)
 
     async def record(conn: Connection, item: Item, answer: Any) -> None:
-        youth_id = UUID(item.payload["youth_id"])
+        youth_id, referral_id = (UUID(item.payload[name]) for name in ("youth_id", "referral_id"))
         text = plan_text_from_answer(answer)
-        await plan.record_plan_text(conn, youth_id, text, now=context.clock.now())
+        await plan.record_plan_text(conn, youth_id, referral_id, text, now=context.clock.now())
 
     return Call(read, call, record)

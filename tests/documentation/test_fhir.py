@@ -73,7 +73,9 @@ async def test_a_hub_reads_its_own_children_and_no_others(rig: Rig) -> None:
     for type_ in TYPES:
         foreign = await hub_reads(rig, mine, f"{type_}/{theirs_ids[type_]}")
         absent = await hub_reads(rig, mine, f"{type_}/{uuid4()}")
+        nonsense = await hub_reads(rig, mine, f"{type_}/nonsense")
         assert (foreign.status_code, foreign.json()) == (404, absent.json())
+        assert nonsense.json() == absent.json()
         by_patient = await hub_reads(rig, mine, f"{type_}?patient={theirs.youth_id}")
         by_id = await hub_reads(rig, mine, f"{type_}?_id={theirs_ids[type_]}")
         everything = await hub_reads(rig, mine, type_)

@@ -144,6 +144,26 @@ async def test_a_session_is_told_once_when_its_note_is_final(rig: Rig) -> None:
     assert len(await rig.told(GoalProgressUpdated)) == 1
 
 
+async def test_a_note_is_signed_once(rig: Rig) -> None:
+    child, mentor = Child(), Mentor(rig)
+    await begin(rig, child)
+    session_id = await mentor.drafts(session(child, FROM, UNTIL))
+
+    answers = await asyncio.gather(*(mentor.signs(session_id) for _ in range(3)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+
+
+async def test_without_any_plan_a_session_is_documented_and_not_billed(rig: Rig) -> None:
+    child = Child()
+    await rig.tell(child.referred(), child.engaged(), child.eligible())
+    await rig.tell(child.assigned(), child.opened(), at=at("2026-11-10 09:00"))
+
+    note = await Mentor(rig).logs(session(child, FROM, UNTIL, billable=False))
+
+    assert (note["state"], note["units"]) == ("final", 0)
+
+
 async def test_nobody_signs_for_another(rig: Rig) -> None:
     child, mentor = Child(), Mentor(rig)
     await begin(rig, child)

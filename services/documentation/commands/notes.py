@@ -17,6 +17,7 @@ from services.documentation.domain.goals import care_plan_id
 from services.documentation.domain.notes import (
     Circumstances,
     CitedGoal,
+    Episode,
     Finding,
     Note,
     NoteRules,
@@ -28,6 +29,7 @@ from services.documentation.store import notes as store
 from services.documentation.store import plan as goals
 
 NOT_HERE = ("note-unknown", "There is no such note of yours.")
+NO_EPISODE = ("episode-unknown", "There is no such episode of yours.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,10 @@ async def draft_note(conn: Connection, told: Told, *, author: UUID) -> Note:
 
     `NotFound` for an episode that is not the author's, or that has not been heard of yet.
     """
-    episode = await facts.episode_by_id(conn, told.episode_id)
-    given = await facts.list_assignments(conn, episode.referral_id) if episode else []
-    if episode is None or author not in {one.mentor_id for one in given}:
-        raise NotFound("episode-unknown", "There is no such episode of yours.")
+    episode = await known_episode(conn, told.episode_id)
+    given = await facts.list_assignments(conn, episode.referral_id)
+    if author not in {one.mentor_id for one in given}:
+        raise NotFound(*NO_EPISODE)
     note = Note(
         **said(told),
         session_id=uuid4(),
@@ -105,12 +107,12 @@ async def sign_note(
     if note.state is not NoteState.DRAFT:
         raise Conflict("note-is-signed", "The note is signed already.")
     rules, review = await reviewed(conn, note, pack, now=now)
-    notes.demand(review)
-    note = replace(note, state=NoteState.SIGNED, signed_at=now, supervisor_id=review.supervisor_id)
+    supervisor = notes.demand(review)
+    note = replace(note, state=NoteState.SIGNED, signed_at=now, supervisor_id=supervisor)
     await store.lock_signatures(conn, note)
     await store.update_signed(conn, note)
     if rules.cosign == "never":
-        note = await finish(conn, note, review, rules, now=now)
+        note = await finish(conn, note, supervisor, review, rules, now=now)
     return Signed(note, review.warnings)
 
 
@@ -124,7 +126,8 @@ async def cosign_note(
     note = await signed_note(conn, session_id, supervisor)
     rules, review = await reviewed(conn, note, pack, now=now)
     notes.demand(review)
-    note = await finish(conn, replace(note, cosigned_at=now), review, rules, now=now)
+    note = replace(note, cosigned_at=now)
+    note = await finish(conn, note, supervisor, review, rules, now=now)
     return Signed(note, review.warnings)
 
 
@@ -155,15 +158,21 @@ async def signed_note(conn: Connection, session_id: UUID, supervisor: UUID) -> N
         raise Conflict("note-not-signed", "Its author has not signed the note.")
     if note.state is NoteState.FINAL:
         raise Conflict("note-is-final", "The note is final already.")
-    if note.supervisor_id != supervisor:
-        raise NotFound(*NOT_HERE)
     return note
 
 
-async def supervisors(conn: Connection, note: Note) -> set[UUID]:
-    """Who may know of a note beside its author: those who supervise her for this youth."""
+async def supervisors(conn: Connection, note: Note) -> set[UUID | None]:
+    """Who answers for a signed note; before that, who supervises its author for this youth."""
+    if note.state is not NoteState.DRAFT:
+        return {note.supervisor_id}
     given = await facts.list_assignments(conn, note.referral_id)
     return {one.supervisor_id for one in given if one.mentor_id == note.mentor_id}
+
+
+async def known_episode(conn: Connection, episode_id: UUID) -> Episode:
+    if (episode := await facts.episode_by_id(conn, episode_id)) is None:
+        raise NotFound(*NO_EPISODE)
+    return episode
 
 
 def said(told: Told) -> dict[str, Any]:
@@ -187,9 +196,7 @@ async def reviewed(
     conn: Connection, note: Note, pack: RulePack, *, now: datetime
 ) -> tuple[NoteRules, Review]:
     """The rules of the date of service and what they say of a note, by all that is known here."""
-    episode = await facts.episode_by_id(conn, note.episode_id)
-    if episode is None:
-        raise NotFound("episode-unknown", "There is no such episode.")
+    episode = await known_episode(conn, note.episode_id)
     product = await facts.product_on(conn, note.youth_id, note.service_day)
     rules = notes.rules_on(pack, note.service_day, product)
     booked = None
@@ -207,24 +214,31 @@ async def reviewed(
 
 
 async def finish(
-    conn: Connection, note: Note, review: Review, rules: NoteRules, *, now: datetime
+    conn: Connection,
+    note: Note,
+    supervisor: UUID,
+    review: Review,
+    rules: NoteRules,
+    *,
+    now: datetime,
 ) -> Note:
     """Make a note final and tell it: SessionLogged, then each goal's progress, in that order."""
     # One at a time per episode: the units of a day's line depend on what is logged already. The
     # care plan is locked before an event locks the stream, as wherever both are.
     await facts.lock_episode(conn, note.episode_id)
     care_plan = await plans.begin(conn, note.youth_id, note.referral_id)
+    count = await units_of(conn, note, rules) if review.billable else 0
     final = replace(
         note,
         state=NoteState.FINAL,
         billable=review.billable,
-        units=await units_of(conn, note, rules) if review.billable else 0,
+        units=count,
         rule_pack_version=rules.version,
     )
     await store.update_final(conn, final)
     await store.update_goals_off_plan(conn, note.session_id, review.citable)
     counted = tuple(cited for cited in note.goals if cited.goal_id in review.citable)
-    await outbox.append(conn, session_logged(final, counted), at=now)
+    await outbox.append(conn, session_logged(final, counted, supervisor, count, rules), at=now)
     for cited in counted:
         await tell_progress(conn, final, cited, now=now)
     worked = [cited.goal_id for cited in counted]
@@ -238,11 +252,9 @@ async def units_of(conn: Connection, note: Note, rules: NoteRules) -> int:
     return units.units_added(note.minutes, earlier, rules.rounding)
 
 
-def session_logged(note: Note, counted: tuple[CitedGoal, ...]) -> SessionLogged:
-    # Promised by `review` and `finish`, and by the constraint session_final_is_complete.
-    supervisor, units_, version = note.supervisor_id, note.units, note.rule_pack_version
-    if supervisor is None or units_ is None or version is None:
-        raise ValueError("A final note has a supervisor, units and the version of its rules.")
+def session_logged(
+    note: Note, counted: tuple[CitedGoal, ...], supervisor: UUID, count: int, rules: NoteRules
+) -> SessionLogged:
     return SessionLogged(
         youth_id=note.youth_id,
         session_id=note.session_id,
@@ -254,12 +266,12 @@ def session_logged(note: Note, counted: tuple[CitedGoal, ...]) -> SessionLogged:
         end=note.ends_at,
         place_of_service=note.place_of_service,
         modality=note.modality,
-        units=units_,
+        units=count,
         billable=note.billable,
         goal_ids=tuple(cited.goal_id for cited in counted),
         mentor_id=note.mentor_id,
         supervisor_id=supervisor,
-        rule_pack_version=version,
+        rule_pack_version=rules.version,
     )
 
 

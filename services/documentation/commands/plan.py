@@ -27,18 +27,15 @@ async def hear_plan(
         return
     await store.add_plan_goals(conn, youth_id, plan)
     await settle(conn, youth_id, referral_id, care_plan, at=at)
-    payload = {"youth_id": str(youth_id), "version": plan.version}
+    payload = {"youth_id": str(youth_id), "version": plan.version, "referral_id": str(referral_id)}
     # One lane per youth: the words of a later version never come before those of an earlier one.
     await work.add(conn, ASK_FOR_TEXT, payload, due_at=at, lane=f"hub-plan/{youth_id}")
 
 
 async def record_plan_text(
-    conn: Connection, youth_id: UUID, text: PlanText, *, now: datetime
+    conn: Connection, youth_id: UUID, referral_id: UUID, text: PlanText, *, now: datetime
 ) -> None:
     """The words of a version have come: goals get their text, and our plan can be read."""
-    referral_id = await store.referral_by_plan(conn, youth_id, text.version)
-    if referral_id is None:
-        return
     care_plan = await begin(conn, youth_id, referral_id)
     versions = await store.list_plan_versions(conn, referral_id)
     ours = {goal.goal_id for one in versions for goal in one.goals if goal.stands}
@@ -78,7 +75,7 @@ async def settle(
     """
     plan = goals.newest(await store.list_plan_versions(conn, referral_id))
     if plan is None:
-        return
+        return  # no plan has been told of, so that there is no goal either
     named = {goal.goal_id: goal for goal in plan.goals}
     worked = await store.list_work(conn, care_plan)
     unchanged = set(rated)

@@ -85,9 +85,6 @@ class PlanVersion:
     period_end: date | None
     goals: tuple[PlannedGoal, ...]
 
-    def standing(self) -> frozenset[UUID]:
-        return frozenset(goal.goal_id for goal in self.goals if goal.stands)
-
     def citable(self) -> frozenset[UUID]:
         return frozenset(goal.goal_id for goal in self.goals if goal.is_citable)
 

@@ -222,11 +222,15 @@ def review(note: Note, facts: Circumstances, rules: NoteRules, *, now: datetime)
     )
 
 
-def demand(review: Review) -> None:
-    """Refuse with all that is wrong, in sentences, under the code of the first."""
-    if review.problems:
+def demand(review: Review) -> UUID:
+    """The supervisor who answers for a good note.
+
+    Refuses one that is not, with all that is wrong in sentences, under the code of the first.
+    """
+    if review.problems or review.supervisor_id is None:
         sentences = " ".join(finding.sentence for finding in review.problems)
         raise Refused(review.problems[0].code, sentences)
+    return review.supervisor_id
 
 
 # --- One rule each -------------------------------------------------------------------------------

@@ -87,14 +87,6 @@ async def list_plan_versions(conn: Connection, referral_id: UUID) -> list[PlanVe
     ]
 
 
-async def referral_by_plan(conn: Connection, youth_id: UUID, version: int) -> UUID | None:
-    referral_id: UUID | None = await conn.fetchval(
-        "SELECT referral_id FROM hub_plan WHERE youth_id = $1 AND version = $2",
-        *(youth_id, version),
-    )
-    return referral_id
-
-
 async def add_care_plan(
     conn: Connection, care_plan_id: UUID, referral_id: UUID, youth_id: UUID
 ) -> None:
