@@ -1,5 +1,6 @@
 """One referral service over a real database, asked by partners over its real doors."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,11 +19,11 @@ from contracts.events import BY_TYPE, Event
 from contracts.rules import load
 from services.chassis import auth
 from services.chassis.auth import ACCESS_TOKEN, Partner
+from services.chassis.context import Context
 from services.chassis.db import Pool, transaction
 from services.chassis.doors import install
 from services.chassis.fhir.server import FhirRouter
 from services.chassis.peers import Peers
-from services.chassis.process import Context
 from services.chassis.settings import ServiceSettings
 from services.referral.api.intake import add_intake
 from services.referral.api.reads import add_reads
@@ -91,6 +92,13 @@ class Hub:
 
     async def refer(self, bundle: object) -> httpx.Response:
         return await self.send("POST", "/fhir", bundle)
+
+    async def insist(self, bundle: object) -> httpx.Response:
+        """Send until there is an answer, as hubs do: 503 says that nothing was stored."""
+        async with asyncio.timeout(60):
+            while (answer := await self.refer(bundle)).status_code == 503:
+                pass
+        return answer
 
     async def read(self, path: str) -> httpx.Response:
         return await self.send("GET", f"/fhir/{path}")

@@ -12,14 +12,15 @@ from starlette.responses import Response
 from contracts.codes import PartnerKind
 from contracts.rules import RulePack
 from services.chassis.auth import Partner
+from services.chassis.context import Context
 from services.chassis.db import transaction
 from services.chassis.doors import Forbidden, fhir_response
 from services.chassis.fhir.guard import Checked, check_off_loop
 from services.chassis.fhir.outcome import FhirRefused, issue_of
 from services.chassis.fhir.server import FhirRouter, change, touch
-from services.chassis.process import Context
 from services.chassis.settings import ServiceSettings
-from services.referral.commands.receive import Receipt, Sender, receive
+from services.referral.commands.case import Receipt, Sender
+from services.referral.commands.receive import receive
 from services.referral.mapping.inbound.entries import (
     Submission,
     criteria_from,

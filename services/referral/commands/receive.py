@@ -2,24 +2,39 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from contracts.rules import RulePack
-from services.chassis.auth import Partner
+from services.chassis import outbox
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.chassis.fhir.outcome import FhirRefused, Issue
-from services.referral.commands import keep
-from services.referral.domain.intake import Identifier, KnownReferral, Organisation, Stored
-from services.referral.mapping.inbound.entries import Entry, Submission, content_of
+from services.referral.commands import announce
+from services.referral.commands.amend import amend
+from services.referral.commands.answers import answers
+from services.referral.commands.case import (
+    Case,
+    Receipt,
+    Sender,
+    is_same,
+    referral_from,
+    takes_effect,
+)
+from services.referral.commands.keep import keep_bytes, keep_entries, keep_facts
+from services.referral.commands.tasks import open_task
+from services.referral.commands.triage import triage
+from services.referral.domain.intake import Identifier, KnownReferral, Organisation
+from services.referral.mapping.inbound.entries import Entry, Submission, bundle_digest
 from services.referral.mapping.inbound.graph import Directory, Graph
 from services.referral.mapping.inbound.judge import Agency, Reading, judge
 from services.referral.mapping.inbound.remarks import (
     differing,
     known_other_content,
+    remarks,
     stale,
+    two_children,
     unknown_update,
 )
 from services.referral.mapping.inbound.resolve import (
@@ -28,37 +43,16 @@ from services.referral.mapping.inbound.resolve import (
     Found,
     Matching,
     asked,
+    key_of,
     names_in,
+    placer_of,
     raise_if_refused,
 )
 from services.referral.mapping.terms import NPI
-from services.referral.mapping.transaction import Answer
-from services.referral.store import mirror, organisations, referrals, tasks, youths
+from services.referral.store import mirror, organisations, referrals, submissions, tasks, youths
+from services.referral.store.tasks import Placer, TaskRow
 
-ORGANISATION = re.compile(r'"Organization/([0-9a-f-]{36})"')
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who sent it, by its token, and to whom: what every answer depends on."""
-
-    partner: Partner
-    agency: Agency
-    base_url: str
-
-    @property
-    def organisation_id(self) -> UUID:
-        return self.partner.organisation_id
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What is answered. `is_new`: the referral was not here before."""
-
-    referral_id: UUID
-    version: int
-    is_new: bool
-    answers: tuple[Answer, ...]
+ORGANISATION = re.compile(r'"Organization/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
 
 
 async def receive(
@@ -80,27 +74,66 @@ async def receive(
     question = asked(submission, base_url=sender.base_url, mrn_system=mrn_system)
     machine_now = await referrals.lock_numbers(conn, locks(question))
     known = await known_referral(conn, submission, question, sender)
+    task = await tasks.task_by_referral(conn, known.referral_id) if known else None
     found = await what_is_here(conn, question, known, directory, sender)
+    found = replace(found, task_id=task.task_id if task else None)
     resolved = Matching(submission, found, base_url=sender.base_url, mint=uuid4).run()
     graph = Graph([e for e in submission.all if takes_effect(e)], found.stored, found.directory)
-    reading = Reading(
-        *(submission, resolved, graph, sender.agency, sender.organisation_id),
-        agency_day(now),
-        known is not None,
-    )
-    issues = [*warnings, *resolved.issues, *judge(reading), *stale_versions(submission)]
-    raise_if_refused(resolved, issues)
-    case = keep.Case(reading, issues, body, sender.partner, mrn_system, now, machine_now, rules)
-    request = submission.one("ServiceRequest")
+    parties = (sender.agency, sender.organisation_id)
+    reading = Reading(submission, resolved, graph, *parties, agency_day(now), known is not None)
+    raise_if_refused(resolved, list(judge(reading)), warnings)
+    refuse_stale(submission)
+    issues = [*warnings, *resolved.issues]
+    case = Case(reading, issues, body, sender.partner, mrn_system, now, machine_now, rules)
     if known is None:
-        return Receipt(*await keep.first_receipt(conn, case))
-    task = await tasks.task_by_referral(conn, known.referral_id)
+        return await first_receipt(conn, case)
+    request = submission.one("ServiceRequest")
     if request and request.method == "POST":
-        unchanged = same_or_refused(submission, request)
-        return Receipt(
-            known.referral_id, known.version, False, keep.answers(case, unchanged, task=task)
-        )
-    return Receipt(*await keep.amendment(conn, case, known, found.stored, task))
+        return await same_again(conn, case, known, request, task)
+    return await amend(conn, case, known, stored=found.stored, task=task)
+
+
+async def first_receipt(conn: Connection, case: Case) -> Receipt:
+    """Store a new referral, announce it, open its Task and see what becomes of it."""
+    submission, now = case.reading.submission, case.now
+    intake = case.intake(case.reading.graph)
+    request = submission.one("ServiceRequest")
+    key = key_of(request) if request else None
+    if key is None:
+        raise AssertionError("a referral without a number is refused before")
+    referral = referral_from(case, intake, key, version=1, received_at=now)
+    await youths.add_youth(conn, intake.youth, case.organisation_id)
+    await referrals.add_referral(conn, referral)
+    await keep_entries(conn, case)
+    plan_version = await keep_facts(conn, case, intake, before=None)
+    await keep_bytes(conn, case, 1)
+    await outbox.append(conn, announce.received(referral), at=now)
+    await announce.tell_hubs(conn, case, intake, was=())
+    await announce.tell_plan(conn, case, intake.plan, plan_version)
+    number = placer_of(submission)
+    placer = Placer(*number) if number else None
+    await open_task(conn, case.referral_id, case.reading.resolved.task_id, placer=placer, now=now)
+    await triage(conn, case.referral_id, now=now, rules=case.rules)
+    said = remarks(submission, intake, gaps=referral.gaps, items=referral.open_items)
+    return Receipt(case.referral_id, 1, True, answers(case, said))
+
+
+async def same_again(
+    conn: Connection, case: Case, known: KnownReferral, request: Entry, task: TaskRow | None
+) -> Receipt:
+    """A known referral posted again: the same answer, or what differs and how to change it.
+
+    Raises FhirRefused (409) when it differs and was not sent with `ifNoneExist`.
+    """
+    submission = case.reading.submission
+    other = [entry for entry in submission.all if not is_same(entry)]
+    content = bundle_digest(submission)
+    if other and await submissions.is_current(conn, known.referral_id, known.version, content):
+        other = []  # what it brought for other children too has changed since, not the referral
+    if other and not request.only_if_new:
+        raise FhirRefused(409, [known_other_content(f"{request.path}.identifier")])
+    said = answers(case, map(differing, other), task=task, is_replay=True)
+    return Receipt(known.referral_id, known.version, False, said)
 
 
 # --- What is already here -------------------------------------------------------------------------
@@ -126,7 +159,8 @@ def agency_itself(agency: Agency) -> Organisation:
 def locks(question: Asked) -> list[str]:
     """What two requests must not take in at the same time: a referral, a child."""
     numbers = [question.key] if question.key else []
-    return [*(str(n) for n in [*numbers, *question.mrns]), *question.conditions]
+    conditions = [condition for _, condition in question.conditions]
+    return [*map(str, [*numbers, *question.mrns]), *conditions]
 
 
 async def known_referral(
@@ -137,12 +171,14 @@ async def known_referral(
         if question.key is None:
             return None
         return await mirror.known_by_key(conn, sender.organisation_id, question.key)
-    found = await mirror.known_by_conditions(conn, sender.organisation_id, question.conditions)
-    if len(found) == 1:
-        return found[0]
-    if submission.is_bundle and not question.conditions:
+    if not question.conditions:
         return None  # judged: a submission holds one referral
-    raise FhirRefused(*unknown_update(submission.entries[0], many=len(found) > 1))
+    children = await mirror.youths_by_conditions(conn, sender.organisation_id, question.conditions)
+    if len(children) == 1:
+        found = await mirror.known_by_youth(conn, sender.organisation_id, children[0])
+        if found:
+            return found
+    raise FhirRefused(*unknown_update(submission.entries[0], many=len(children) > 1))
 
 
 async def what_is_here(
@@ -154,7 +190,10 @@ async def what_is_here(
 ) -> Found:
     youth_id = known.youth_id if known else None
     if youth_id is None and question.mrns:
-        youth_id = await youths.youth_by_mrn(conn, sender.organisation_id, question.mrns)
+        children = await youths.youths_by_mrn(conn, sender.organisation_id, question.mrns)
+        if len(children) > 1:
+            raise FhirRefused(412, [two_children()])
+        youth_id = next(iter(children), None)
     stored = await mirror.list_stored(
         conn,
         sender.organisation_id,
@@ -170,34 +209,7 @@ async def what_is_here(
     return Found(known, youth_id, stored, directory)
 
 
-# --- The same, other, or new ----------------------------------------------------------------------
-
-
-def takes_effect(entry: Entry) -> bool:
-    """False for what is only to be created and is here already: the stored one counts."""
-    return not (entry.only_if_new and entry.stored)
-
-
-def is_same(entry: Entry) -> bool:
-    if entry.organisation:
-        return True
-    return entry.stored is not None and entry.stored.content == content_of(entry)
-
-
-def same_or_refused(submission: Submission, request: Entry) -> list[Issue]:
-    """Remarks on what differs from a known referral that was posted again; [] if nothing does.
-
-    Raises FhirRefused (409) when it was not sent with `ifNoneExist`.
-    """
-    other = [entry for entry in submission.all if not is_same(entry)]
-    if not other:
-        return []
-    if not request.only_if_new:
-        raise FhirRefused(409, [known_other_content(f"{request.path}.identifier")])
-    return [differing(entry) for entry in other]
-
-
-def stale_versions(submission: Submission) -> Sequence[Issue]:
+def refuse_stale(submission: Submission) -> None:
     """An amendment that names a version is made on that version or not at all (412)."""
     late = [
         entry
@@ -207,7 +219,3 @@ def stale_versions(submission: Submission) -> Sequence[Issue]:
     ]
     if late:
         raise FhirRefused(412, [stale(entry) for entry in late])
-    return ()
-
-
-__all__ = ["Receipt", "Sender", "Stored", "receive"]

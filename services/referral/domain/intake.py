@@ -4,13 +4,14 @@ Receive always, gate later: what is missing here is a gap or an open item, never
 Source: DOMAIN.md §4 and §5.1, FHIR.md §7.2.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from contracts.codes import GoalStatus, HubService, OpenItem, PartnerKind, Priority
+from contracts.codes import Gap, GoalStatus, HubService, OpenItem, PartnerKind, Priority
 from contracts.rules import RulePack
 from services.referral.domain.eligibility import Coverage, HubEnrolment, HubPlan
 
@@ -190,7 +191,32 @@ class Intake:
     hours_per_week: float = DEFAULT_HOURS_PER_WEEK
     windows: tuple[Window, ...] = ()
     do_not_contact: bool = False
-    has_telecom_gap: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """A referral's row: what it asks for, in codes, as events carry it."""
+
+    referral_id: UUID
+    youth_id: UUID
+    organisation_id: UUID
+    key: Identifier
+    version: int
+    received_at: datetime
+    received_on: date
+    request_status: str
+    priority: Priority
+    hub_service: HubService | None
+    gaps: tuple[Gap, ...]
+    open_items: tuple[OpenItem, ...]
+    hours_per_week: float
+    windows: tuple[Window, ...]
+    do_not_contact: bool
+    mentor_gender_required: str | None = None
+    mentor_gender_preferred: str | None = None
+    languages: tuple[str, ...] = ()
+    interpreter_needed: bool = False
+    area: str | None = None
 
 
 def open_items(intake: Intake, *, on: date, rules: RulePack) -> tuple[OpenItem, ...]:
@@ -251,7 +277,5 @@ def deciding(evidence: Sequence[HubEvidence]) -> tuple[HubEnrolment, ...]:
 
 def alike(text: str) -> str:
     """A name without case, accents, spaces and signs."""
-    import unicodedata
-
     bare = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in bare if letter.isalnum())

@@ -43,23 +43,41 @@ async def known_by_key(
     return KnownReferral(**row) if row else None
 
 
-async def known_by_conditions(
-    conn: Connection, organisation_id: UUID, conditions: Sequence[str]
-) -> list[KnownReferral]:
-    """The referrals of which something with one of these identifiers was sent."""
+async def youths_by_conditions(
+    conn: Connection, organisation_id: UUID, conditions: Sequence[tuple[str, str]]
+) -> list[UUID]:
+    """The children of whom something of a type with one of these identifiers was sent."""
     rows = await conn.fetch(
+        """
+        SELECT DISTINCT m.youth_id
+          FROM unnest($2::text[], $3::text[]) AS asked (type, identifier)
+          JOIN mirror m
+            ON m.organisation_id = $1
+           AND m.type = asked.type
+           AND m.identifiers @> ARRAY[asked.identifier]
+         ORDER BY m.youth_id
+        """,
+        *(organisation_id, [type_ for type_, _ in conditions], [text for _, text in conditions]),
+    )
+    return [row["youth_id"] for row in rows]
+
+
+async def known_by_youth(
+    conn: Connection, organisation_id: UUID, youth_id: UUID
+) -> KnownReferral | None:
+    """The newest referral of a child by this organisation."""
+    row = await conn.fetchrow(
         """
         SELECT referral_id, youth_id, version, state
           FROM referral
-         WHERE referral_id IN (
-               SELECT referral_id FROM mirror
-                WHERE organisation_id = $1 AND identifiers && $2::text[])
-         ORDER BY referral_id
+         WHERE organisation_id = $1 AND youth_id = $2
+         ORDER BY received_at DESC, referral_id
+         LIMIT 1
            FOR UPDATE
         """,
-        *(organisation_id, list(conditions)),
+        *(organisation_id, youth_id),
     )
-    return [KnownReferral(**row) for row in rows]
+    return KnownReferral(**row) if row else None
 
 
 async def list_stored(

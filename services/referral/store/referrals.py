@@ -1,7 +1,6 @@
 """Referrals: their key, what they ask for, and the facts that gate 1 looks at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -9,33 +8,7 @@ from uuid import UUID
 from contracts.codes import Gap, HubService, OpenItem, Priority, ReferralState
 from services.chassis.db import Connection
 from services.referral.domain.eligibility import Coverage, Facts, HubEnrolment, HubPlan
-from services.referral.domain.intake import Identifier, Window
-
-
-@dataclass(frozen=True, slots=True)
-class Referral:
-    """A referral's row: what it asks for, in codes, as events carry it."""
-
-    referral_id: UUID
-    youth_id: UUID
-    organisation_id: UUID
-    key: Identifier
-    version: int
-    received_at: datetime
-    received_on: date
-    request_status: str
-    priority: Priority
-    hub_service: HubService | None
-    gaps: tuple[Gap, ...]
-    open_items: tuple[OpenItem, ...]
-    hours_per_week: float
-    windows: tuple[Window, ...]
-    do_not_contact: bool
-    mentor_gender_required: str | None = None
-    mentor_gender_preferred: str | None = None
-    languages: tuple[str, ...] = ()
-    interpreter_needed: bool = False
-    area: str | None = None
+from services.referral.domain.intake import Identifier, Referral, Window
 
 
 async def lock_numbers(conn: Connection, numbers: Sequence[str]) -> datetime:
@@ -49,7 +22,9 @@ async def lock_numbers(conn: Connection, numbers: Sequence[str]) -> datetime:
         WITH held AS MATERIALIZED (
             SELECT pg_advisory_xact_lock(number)
               FROM (SELECT DISTINCT hashtextextended(n, 0) AS number
-                      FROM unnest($1::text[]) AS n ORDER BY 1) AS ordered
+                      FROM unnest($1::text[]) AS n,
+                           set_config('lock_timeout', '2500ms', true)
+                     ORDER BY 1) AS ordered
         )
         SELECT now() FROM (SELECT count(*) FROM held) AS all_held
         """,

@@ -19,18 +19,31 @@ async def add_submission(
     client_id: str,
     organisation_id: UUID,
     body: bytes,
+    content: bytes,
     now: datetime,
 ) -> None:
     """Keep the bytes that made this version of a referral: the record behind all that is read."""
     await conn.execute(
         """
         INSERT INTO submission (referral_id, version, client_id, organisation_id, received_at,
-                                sha256, bytes)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
+                                content, sha256, bytes)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         """,
-        *(referral_id, version, client_id, organisation_id, now),
+        *(referral_id, version, client_id, organisation_id, now, content),
         *(hashlib.sha256(body).digest(), body),
     )
+
+
+async def is_current(conn: Connection, referral_id: UUID, version: int, content: bytes) -> bool:
+    """Whether this content is what made the referral what it now is."""
+    found = await conn.fetchval(
+        """
+        SELECT EXISTS (SELECT FROM submission
+                        WHERE referral_id = $1 AND version = $2 AND content = $3)
+        """,
+        *(referral_id, version, content),
+    )
+    return found is True
 
 
 async def add_reject(

@@ -7,22 +7,21 @@ from services.chassis.db import Connection
 from services.referral.domain.intake import Identifier, RelatedPerson, Youth
 
 
-async def youth_by_mrn(
+async def youths_by_mrn(
     conn: Connection, organisation_id: UUID, mrns: Sequence[Identifier]
-) -> UUID | None:
-    """The one child whom an organisation knows under one of these record numbers."""
-    youth_id: UUID | None = await conn.fetchval(
+) -> set[UUID]:
+    """The children whom an organisation knows under these record numbers."""
+    rows = await conn.fetch(
         """
-        SELECT youth_id
+        SELECT DISTINCT youth_id
           FROM youth_identifier
          WHERE organisation_id = $1
            AND kind = 'mrn'
            AND (system, value) IN (SELECT * FROM unnest($2::text[], $3::text[]))
-         LIMIT 1
         """,
         *(organisation_id, [m.system for m in mrns], [m.value for m in mrns]),
     )
-    return youth_id
+    return {row["youth_id"] for row in rows}
 
 
 async def add_youth(conn: Connection, youth: Youth, organisation_id: UUID) -> None:

@@ -220,6 +220,20 @@ def content_of(entry: Entry) -> bytes:
     return digest([entry.shape.hex(), *targets])
 
 
+def bundle_digest(submission: Submission) -> bytes:
+    """Digest of all that was sent, whatever the urn:uuids and the order of the entries.
+
+    Taken once references are rewritten: each counts as the content of its target, if that was
+    sent too.
+    """
+    shape_of = {entry.ref: entry.shape.hex() for entry in submission.all}
+    parts = []
+    for entry in submission.all:
+        targets = [link.element.get("reference", "") for link in entry.links]
+        parts.append([entry.type, entry.shape.hex(), *(shape_of.get(t, t) for t in targets)])
+    return digest(sorted(parts))
+
+
 def as_instant(text: str) -> str:
     if len(text) > 40 or not INSTANT.fullmatch(text):
         return text

@@ -17,7 +17,7 @@ from services.referral.domain.intake import (
     Window,
     Youth,
 )
-from services.referral.mapping.inbound.dates import first_day, last_day, period_of, whole_day
+from services.referral.mapping.inbound.dates import last_day, period_of, whole_day
 from services.referral.mapping.inbound.entries import Entry, Resource, identifiers_of
 from services.referral.mapping.inbound.graph import Graph
 from services.referral.mapping.inbound.hubs import hubs_from
@@ -62,14 +62,17 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 def intake_from(
     graph: Graph,
     *,
-    request: Resource,
+    referral_id: UUID,
     youth_id: UUID,
     organisation_id: UUID,
     mrn_system: str | None,
 ) -> Intake:
     """All facts of a referral, its resources taken together."""
+    request = graph.get(f"ServiceRequest/{referral_id}")
+    if request is None:
+        raise LookupError("A referral is read with its ServiceRequest.")
     patient = graph.get(f"Patient/{youth_id}") or {"resourceType": "Patient"}
-    tasks = [task for _, task in graph.of("Task", youth_id)]
+    tasks = [task for _, task in graph.of("Task", youth_id, referral_id)]
     priorities = [t["priority"] for t in tasks if "priority" in t] + [request.get("priority")]
     return Intake(
         youth=youth_from(patient, youth_id, mrn_system),
@@ -284,6 +287,3 @@ def codings(concepts: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 def has_code(concepts: Sequence[Mapping[str, Any]], code: str) -> bool:
     return any(coding.get("code") == code for coding in codings(concepts))
-
-
-__all__ = ["first_day", "intake_from"]

@@ -53,13 +53,17 @@ class Graph:
             return next((r for r in contained if r.get("id") == ref[1:]), None)
         return self.get(ref)
 
-    def of(self, type_: str, youth_id: UUID) -> Iterator[tuple[str, Resource]]:
-        """Each resource of a type that is this child's, with its reference."""
+    def of(
+        self, type_: str, youth_id: UUID, referral_id: UUID | None = None
+    ) -> Iterator[tuple[str, Resource]]:
+        """Each resource of a type that is this child's, or this referral's, with its reference."""
         for ref, entry in self.entries.items():
             if entry.type == type_:
                 yield ref, entry.resource
         for ref, row in self.stored.items():
-            if row.type == type_ and row.youth_id == youth_id and ref not in self.entries:
+            if row.type != type_ or row.youth_id != youth_id or ref in self.entries:
+                continue
+            if referral_id in (None, row.referral_id):
                 resource = self.get(ref)
                 if resource is not None:
                     yield ref, resource

@@ -8,7 +8,6 @@ from contracts.codes import HubService
 from services.referral.domain.eligibility import HubEnrolment
 from services.referral.domain.intake import HubEvidence, deciding
 from services.referral.mapping.inbound.dates import period_of
-from services.referral.mapping.inbound.entries import Resource
 from services.referral.mapping.inbound.graph import Graph
 from services.referral.mapping.terms import CBHI_SERVICE, HCPCS, MENTORING
 
@@ -82,6 +81,3 @@ def service_of(coding: Mapping[str, Any]) -> HubService | None:
     if system == CBHI_SERVICE:
         return SERVICE_BY_CODE.get(code)
     return SERVICE_BY_HCPCS.get(code) if system in HCPCS else None
-
-
-__all__ = ["Resource", "hubs_from"]

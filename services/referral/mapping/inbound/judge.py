@@ -101,7 +101,10 @@ def numbered(at: Reading) -> Iterator[Issue]:
             text = "A referral needs an identifier with system and value, best of type PLAC."
             yield entry.error("business-rule", text, ".identifier")
     for entry in at.submission.entries:
-        if entry.method == "PUT" and entry.criteria and entry.criteria not in entry.identifiers:
+        if entry.method == "PUT" and entry.type == "Task":
+            text = "A Task is changed by itself: PUT Task/[id] with If-Match."
+            yield entry.error("not-supported", text)
+        elif entry.method == "PUT" and entry.criteria and entry.criteria not in entry.identifiers:
             text = "The identifier in the body is not the one that the PUT names."
             yield entry.error("business-rule", text, ".identifier")
 

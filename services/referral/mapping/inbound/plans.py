@@ -87,16 +87,23 @@ def goal_from(
         return None
     mirror_id = ref.partition("/")[2] or ref
     numbers = identifiers_of(goal)
-    # The hub's identifier names a goal over all versions of its plan; without one, its mirror.
     name = str(numbers[0]) if numbers else mirror_id
     return PlanGoal(
-        goal_id=uuid5(youth_id, f"goal:{name}"),
+        goal_id=goal_id(youth_id, name),
         mirror_id=mirror_id,
         tm_assigned=ref in assigned,
         status=GoalStatus(goal["lifecycleStatus"]),
         wording=goal["description"].get("text") or display_of(goal["description"]),
         details={k: goal[k] for k in DETAILS if k in goal},
     )
+
+
+def goal_id(youth_id: UUID, name: str) -> UUID:
+    """Our id of a goal: the same over all versions of a plan, by the hub's identifier.
+
+    Without an identifier, `name` is its mirror's id.
+    """
+    return uuid5(youth_id, f"goal:{name}")
 
 
 def display_of(concept: Mapping[str, Any]) -> str:

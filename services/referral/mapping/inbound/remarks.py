@@ -117,6 +117,18 @@ def known_other_content(path: str) -> Issue:
     return Issue("error", "conflict", text, path, "known-referral-other-content")
 
 
+def other_task_number(submission: Submission) -> Issue:
+    task = submission.one("Task")
+    path = f"{task.path}.identifier" if task else None
+    text = "This referral's Task has another number of yours already: a referral has one Task."
+    return Issue("error", "conflict", text, path)
+
+
+def two_children() -> Issue:
+    text = "The record numbers in this submission are those of more than one child."
+    return Issue("error", "duplicate", text)
+
+
 def stale(entry: Entry) -> Issue:
     text = (
         f"The {entry.type} has changed since the version named in If-Match. Read it again; its ETag"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 from uuid import UUID
 
 from services.chassis.fhir.outcome import FhirRefused, Issue
@@ -48,7 +49,7 @@ class Asked:
     key: Identifier | None  # the hub's number of the referral
     mrns: tuple[Identifier, ...]
     identifiers: tuple[str, ...]  # `system|value`, of anything
-    conditions: tuple[str, ...]  # those that an update without a ServiceRequest names
+    conditions: tuple[tuple[str, str], ...]  # (type, identifier) of updates without their request
     ids: tuple[str, ...]  # of ours, as references name them
 
 
@@ -60,6 +61,7 @@ class Found:
     youth_id: UUID | None  # by MRN
     stored: Sequence[Stored]
     directory: Directory
+    task_id: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -97,9 +99,13 @@ def asked(submission: Submission, *, base_url: str, mrn_system: str | None) -> A
             elif not text and (inner := logical(link)):
                 identifiers.add(str(inner))
                 mrns += [inner] if "subject" in link.path or "patient" in link.path else []
-    conditions = () if request else tuple(str(e.criteria) for e in submission.all if e.criteria)
+    conditions = () if request else conditions_of(submission)
     mrns += [e.criteria for e in submission.of("Patient") if e.criteria]
     return Asked(key, tuple(mrns), tuple(identifiers), conditions, tuple(ids))
+
+
+def conditions_of(submission: Submission) -> tuple[tuple[str, str], ...]:
+    return tuple((e.type, str(e.criteria)) for e in submission.all if e.criteria)
 
 
 def names_in(submission: Submission) -> tuple[list[Identifier], list[UUID]]:
@@ -118,6 +124,14 @@ def names_in(submission: Submission) -> tuple[list[Identifier], list[UUID]]:
         for inner in entry.resource.get("contained", ()):
             numbers.update(identifiers_of(inner))
     return list(numbers), ids
+
+
+def placer_of(submission: Submission) -> tuple[str | None, str] | None:
+    """The hub's own number of its Task, if it sent one."""
+    task = submission.one("Task")
+    listed = [i for i in task.resource.get("identifier", ()) if "value" in i] if task else []
+    chosen = next((i for i in listed if is_typed(i, "PLAC")), next(iter(listed), None))
+    return (chosen.get("system"), chosen["value"]) if chosen else None
 
 
 def key_of(request: Entry) -> Identifier | None:
@@ -150,7 +164,7 @@ def conditional(text: str) -> tuple[str, Identifier] | None:
     """`Type?identifier=system|value`, read."""
     type_, mark, query = text.partition("?")
     name, equals, value = query.partition("=")
-    system, bar, number = value.partition("|")
+    system, bar, number = unquote(value).partition("|")
     if not (mark and equals and bar and name == "identifier" and type_.isalpha()):
         return None
     return type_, Identifier(system, number)
@@ -182,7 +196,8 @@ class Matching:
         self.submission, self.found, self.base_url, self.mint = submission, found, base_url, mint
         known = found.referral
         youth_id = known.youth_id if known else found.youth_id or self.named_youth()
-        self.resolved = Resolved(youth_id or mint(), known.referral_id if known else mint(), mint())
+        referral_id = known.referral_id if known else mint()
+        self.resolved = Resolved(youth_id or mint(), referral_id, found.task_id or mint())
         self.rows = [r for r in found.stored if self.may_be(r)]
         self.claimed: set[str] = set()
 
@@ -196,7 +211,7 @@ class Matching:
                     return row.youth_id
         if self.submission.one("ServiceRequest"):
             return None
-        conditions = {(e.type, str(e.criteria)) for e in self.submission.all if e.criteria}
+        conditions = set(conditions_of(self.submission))
         for row in self.found.stored:
             if any((row.type, identifier) in conditions for identifier in row.identifiers):
                 return row.youth_id
@@ -230,7 +245,10 @@ class Matching:
     def match(self, entry: Entry) -> Stored | None:
         rows = [r for r in self.rows if r.type == entry.type and r.ref not in self.claimed]
         if entry.type == "Patient":
-            return next((r for r in rows if r.id == str(self.resolved.youth_id)), None)
+            row = next((r for r in rows if r.id == str(self.resolved.youth_id)), None)
+            if row and entry.only_if_new:
+                self.refuse_other_number(entry, row)
+            return row
         if entry.type == "ServiceRequest":
             return next((r for r in rows if r.id == str(self.resolved.referral_id)), None)
         if entry.type == "Task":
@@ -244,6 +262,14 @@ class Matching:
         if numbers:
             return next((r for r in rows if numbers & set(r.identifiers)), None)
         return next((r for r in rows if not r.identifiers and r.shape == entry.shape), None)
+
+    def refuse_other_number(self, entry: Entry, row: Stored) -> None:
+        """`ifNoneExist` found a child whose record number is not the one in the body (412)."""
+        number = mrn_of(entry, None)
+        if number and str(number) not in row.identifiers:
+            text = "The condition names a child with another record number than the body has."
+            path = f"{entry.path}.identifier"
+            self.resolved.refuse(Issue("error", "conflict", text, path), 412)
 
     def by_condition(self, entry: Entry, rows: list[Stored]) -> Stored | None:
         own = [r for r in rows if r.youth_id == self.resolved.youth_id]
@@ -282,7 +308,8 @@ class Matching:
             for text in row.identifiers:
                 refs = self.by_identifier.setdefault((row.type, text), set())
                 refs.add(row.ref)
-        self.ours = {row.ref for row in self.rows} | self.found.directory.by_ref.keys()
+        children = {row.ref for row in self.found.stored if row.type == "Patient"}
+        self.ours = {row.ref for row in self.rows} | self.found.directory.by_ref.keys() | children
         self.ours |= {entry.ref for entry in self.submission.all}
 
     def point(self, entry: Entry, link: Link) -> None:
@@ -381,9 +408,12 @@ def root_of(full_url: str | None) -> str | None:
     return full_url.rsplit("/", 2)[0] + "/"
 
 
-def raise_if_refused(resolved: Resolved, issues: Sequence[Issue]) -> None:
-    """Refuse with all that is wrong at once; a 412 or 409 only where nothing else is."""
-    errors = [issue for issue in issues if issue.severity == "error"]
-    if errors:
-        status = 422 if 422 in resolved.statuses else min(resolved.statuses)
-        raise FhirRefused(status, issues)
+def raise_if_refused(
+    resolved: Resolved, judged: Sequence[Issue], warnings: Sequence[Issue]
+) -> None:
+    """Refuse with all that is wrong at once; a 412 only where nothing is wrong in itself."""
+    issues = [*judged, *resolved.issues, *warnings]
+    if any(issue.severity == "error" for issue in issues):
+        issues.sort(key=lambda issue: issue.severity != "error")
+        only = resolved.statuses if not judged else {422}
+        raise FhirRefused(422 if 422 in only else min(only), issues)

@@ -91,6 +91,7 @@ CREATE TABLE submission (
     client_id       text        NOT NULL,
     organisation_id uuid        NOT NULL,
     received_at     timestamptz NOT NULL,
+    content         bytea       NOT NULL,
     sha256          bytea       NOT NULL,
     bytes           bytea       NOT NULL
 );
