@@ -18,12 +18,12 @@ from contracts.events import Event
 from deploy.simulators.payer import Payer
 from services.chassis import auth
 from services.chassis.auth import Partner, Peer, Staff
+from services.chassis.context import Context
 from services.chassis.db import Pool, transaction
 from services.chassis.doors import install
 from services.chassis.envelope import Envelope, Stream
 from services.chassis.inbox import Inbox
 from services.chassis.peers import Peers
-from services.chassis.process import Context
 from services.chassis.work import Worker
 from services.referral.api.internal import internal
 from services.referral.api.staff import staff

@@ -403,7 +403,7 @@ async def test_an_eligible_referral_whose_hub_ended_is_held_and_comes_back(
 ) -> None:
     referred = await refer(riverbend)
     await office.work_until_done()
-    episode = (await office.pool.fetchrow("SELECT enrolment_id FROM hub_enrolment"))["enrolment_id"]
+    episode = await office.pool.fetchval("SELECT enrolment_id FROM hub_enrolment")
     await office.pool.execute("UPDATE hub_enrolment SET ends = '2026-11-08'")
     path = f"/api/referral/referrals/{referred.referral_id}/facts"
 

@@ -5,7 +5,7 @@ Source: DOMAIN.md §5.1.
 """
 
 from dataclasses import replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from contracts.codes import Gap, ReferralState
@@ -133,4 +133,5 @@ async def raise_item(conn: Connection, referral_id: UUID, kind: str, *, now: dat
 
 
 def start_of_day(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=AGENCY)
+    """The moment at which a day begins in Massachusetts, in UTC as everything stored."""
+    return datetime.combine(day, time(), tzinfo=AGENCY).astimezone(UTC)

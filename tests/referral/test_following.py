@@ -1,0 +1,277 @@
+"""What scheduling and documentation tell moves the referral and its Task, in any order."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from contracts.codes import Modality, PlaceOfService
+from contracts.events import (
+    AppointmentBooked,
+    AppointmentCancelled,
+    AppointmentNoShow,
+    CoverageLapsed,
+    EligibilityConfirmed,
+    EligibilityDenied,
+    EpisodeOnHold,
+    EpisodeOpened,
+    Event,
+    MentorAssigned,
+    ReferralStatusChanged,
+    ReferralWaitlisted,
+    SessionLogged,
+)
+from tests.referral.desk import Desk, Office, Referred, refer
+from tests.referral.rig import Hub
+
+EPISODE, APPOINTMENT, MENTOR = uuid4(), uuid4(), uuid4()
+START = datetime(2026, 11, 19, 21, tzinfo=UTC)
+
+
+@pytest.fixture
+async def referred(office: Office, riverbend: Hub) -> Referred:
+    """An eligible child."""
+    found = await refer(riverbend)
+    await office.work_until_done()
+    return found
+
+
+class Story:
+    """Events of the other services about one referral."""
+
+    def __init__(self, referred: Referred) -> None:
+        self.about = {
+            "referral_id": UUID(referred.referral_id),
+            "youth_id": UUID(referred.youth_id),
+        }
+        self.visit = {"appointment_id": APPOINTMENT, "episode_id": EPISODE, "mentor_id": MENTOR}
+
+    def waitlisted(self) -> Event:
+        return ReferralWaitlisted(**self.about, wait_started=date(2026, 11, 9))
+
+    def assigned(self) -> Event:
+        return MentorAssigned(
+            **self.about,
+            assignment_id=uuid4(),
+            mentor_id=MENTOR,
+            supervisor_id=uuid4(),
+            standing_until=None,
+        )
+
+    def opened(self) -> Event:
+        return EpisodeOpened(
+            **self.about,
+            episode_id=EPISODE,
+            effective=date(2026, 11, 10),
+            mentor_id=MENTOR,
+            supervisor_id=uuid4(),
+        )
+
+    def held(self) -> Event:
+        return EpisodeOnHold(
+            **self.about, episode_id=EPISODE, reason="hub_inactive", effective=date(2026, 11, 12)
+        )
+
+    def booked(self, start: datetime = START) -> Event:
+        return AppointmentBooked(
+            **self.about,
+            **self.visit,
+            start=start,
+            end=start + timedelta(hours=1),
+            place_of_service=PlaceOfService.HOME,
+            modality=Modality.IN_PERSON,
+            planned_units=4,
+        )
+
+    def no_show(self) -> Event:
+        return AppointmentNoShow(**self.about, **self.visit)
+
+    def cancelled(self) -> Event:
+        return AppointmentCancelled(**self.about, **self.visit, reason="family")
+
+    def logged(self, version: int = 1) -> Event:
+        return SessionLogged(
+            **self.about,
+            session_id=UUID(int=77),
+            version=version,
+            episode_id=EPISODE,
+            start=START,
+            end=START + timedelta(hours=1),
+            place_of_service=PlaceOfService.HOME,
+            modality=Modality.IN_PERSON,
+            units=4,
+            billable=True,
+            goal_ids=(uuid4(),),
+            mentor_id=MENTOR,
+            supervisor_id=uuid4(),
+            rule_pack_version="test",
+        )
+
+
+async def task_of(hub: Hub, referred: Referred) -> Any:
+    return (await hub.read(f"Task/{referred.task_id}")).json()
+
+
+async def test_the_whole_way_as_the_hub_sees_it(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    story = Story(referred)
+    seen = []
+    for event in (
+        *(story.waitlisted(), story.assigned(), story.opened(), story.booked()),
+        *(story.no_show(), story.booked(), story.cancelled(), story.booked(), story.logged()),
+    ):
+        await office.hear(event)
+        task = await task_of(riverbend, referred)
+        seen.append((task["status"], task["businessStatus"]["coding"][0]["code"]))
+        office.clock.at += timedelta(minutes=1)
+
+    assert seen == [
+        ("accepted", "waitlisted"),
+        ("accepted", "mentor-assigned"),
+        ("accepted", "mentor-assigned"),
+        ("accepted", "5.1.1"),
+        ("accepted", "5.1.2"),
+        ("accepted", "5.1.1"),
+        ("accepted", "5.1.3"),
+        ("accepted", "5.1.1"),
+        ("in-progress", "5.1.4"),
+    ]
+    assert task["executionPeriod"] == {"start": "2026-11-19T16:00:00-05:00"}
+    assert task["businessStatus"]["text"] == "First session held 2026-11-19"
+    assert await office.state(referred.referral_id) == "admitted"
+
+
+async def test_each_version_is_told_once_and_only_when_something_shows(
+    office: Office, referred: Referred
+) -> None:
+    story = Story(referred)
+    await office.hear(story.waitlisted(), story.waitlisted(), story.assigned(), story.opened())
+
+    told = await office.told(ReferralStatusChanged)
+
+    assert [event.version for event in told] == [1, 2, 3, 4]
+    assert [event.business_status for event in told] == [
+        *("eligibility-review", "3.0", "waitlisted", "mentor-assigned"),
+    ]
+
+
+async def test_a_session_that_is_told_before_its_episode_loses_nothing(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    """Streams of two producers are not ordered against each other."""
+    story = Story(referred)
+    await office.hear(story.waitlisted(), story.assigned(), story.logged())
+    await office.hear(story.opened(), at=office.clock.now())
+
+    task = await task_of(riverbend, referred)
+
+    assert task["status"] == "in-progress"
+    assert await office.state(referred.referral_id) == "admitted"
+
+
+async def test_what_is_told_late_does_not_go_back(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    story = Story(referred)
+    before = office.clock.now()
+    await office.hear(story.assigned(), story.opened())
+    await office.hear(story.logged(), at=before + timedelta(hours=2))
+    await office.hear(story.booked(), at=before + timedelta(hours=1))
+
+    task = await task_of(riverbend, referred)
+
+    assert task["businessStatus"]["coding"][0]["code"] == "5.1.4"
+
+
+async def test_a_corrected_note_is_no_second_session(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    story = Story(referred)
+    await office.hear(story.assigned(), story.opened(), story.logged())
+    version = (await task_of(riverbend, referred))["meta"]["versionId"]
+
+    await office.hear(story.logged(version=2))
+
+    assert (await task_of(riverbend, referred))["meta"]["versionId"] == version
+
+
+async def test_an_episode_on_hold_says_why(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    story = Story(referred)
+    await office.hear(story.assigned(), story.opened(), story.held())
+
+    task = await task_of(riverbend, referred)
+
+    assert task["status"] == "on-hold"
+    assert task["statusReason"]["coding"][0]["code"] == "hub_inactive"
+    assert task["statusReason"]["text"]
+    assert await office.state(referred.referral_id) == "on_hold"
+
+
+# --- Checks that are repeated (clock.eligibility_recheck) ---------------------------------------
+
+
+async def test_the_payer_is_asked_again_for_a_mentor_and_on_the_day_before_a_session(
+    office: Office, referred: Referred, desk: Desk
+) -> None:
+    story = Story(referred)
+    await office.hear(story.assigned(), story.opened(), story.booked())
+    await office.work_until_done()
+    asked_for_mentor = len(desk.asked)
+    office.clock.at = START - timedelta(days=2)
+    await office.work_until_done()
+    too_early = len(desk.asked)
+    office.clock.at = START - timedelta(days=1)
+    await office.work_until_done()
+
+    assert (asked_for_mentor, too_early, len(desk.asked)) == (2, 2, 3)
+    assert len(await office.told(EligibilityConfirmed)) == 1
+
+
+async def test_a_silent_payer_leaves_service_as_it_is(
+    office: Office, referred: Referred, desk: Desk
+) -> None:
+    await desk.behave("503")
+    await office.hear(Story(referred).assigned())
+    await office.work_until_done()
+
+    assert await office.state(referred.referral_id) == "accepted"
+    assert await office.told(EligibilityDenied) == []
+
+
+async def test_coverage_that_ended_holds_a_referral_that_waits(
+    office: Office, referred: Referred, desk: Desk
+) -> None:
+    await desk.teach(period={"start": "2026-01-01", "end": "2026-11-08"})
+    await office.hear(Story(referred).assigned())
+    await office.work_until_done()
+    held = await office.state(referred.referral_id)
+    await desk.teach()
+    path = f"/api/referral/referrals/{referred.referral_id}/facts"
+    await office.as_staff("POST", path, {})
+    await office.work_until_done()
+
+    assert held == "on_hold"
+    assert await office.state(referred.referral_id) == "accepted"
+    assert len(await office.told(EligibilityConfirmed)) == 2
+
+
+async def test_coverage_that_ended_in_service_is_told_and_stops_nothing(
+    office: Office, referred: Referred, desk: Desk
+) -> None:
+    story = Story(referred)
+    await office.hear(story.assigned(), story.opened())
+    await desk.teach(period={"start": "2026-01-01", "end": "2026-11-17"})
+    await office.hear(story.booked())
+    office.clock.at = START - timedelta(days=1)
+    for _ in range(2):
+        await office.work_until_done()
+
+    (lapsed,) = await office.told(CoverageLapsed)
+
+    assert lapsed.effective == date(2026, 11, 18)
+    assert await office.state(referred.referral_id) == "admitted"
+    assert await office.items(referred.referral_id) == {"coverage-lapsed"}
