@@ -12,7 +12,7 @@ fmt: setup; $(BIN)/ruff format . && $(BIN)/ruff check --fix .
 lint: setup; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy . && $(BIN)/lint-imports
 test: setup; $(BIN)/pytest
 test-fast: setup; $(BIN)/pytest -m "not kafka"
-contracts: setup; $(BIN)/python -m contracts.generate
+contracts: setup; $(BIN)/python -m contracts.generate && $(BIN)/python -m services.cli.capabilities
 check: lint test
 faults: setup; $(BIN)/pytest tests/fault
 

@@ -24,10 +24,11 @@ from contracts.codes import PartnerKind, Role
 from services.chassis import auth, process
 from services.chassis.auth import Partner, staff_id
 from services.chassis.clock import Clock, SystemClock
+from services.chassis.context import Context
 from services.chassis.db import Pool, open_pool
 from services.chassis.health import Health
 from services.chassis.peers import Peers, public_keys
-from services.chassis.process import Context, Service
+from services.chassis.process import Service
 from services.chassis.settings import ServiceSettings
 from tests.conftest import run
 from tests.postgres import Server
