@@ -13,9 +13,10 @@ import httpx
 
 from contracts.codes import PartnerKind, Role
 from services.chassis.auth import Partner, Staff, Unauthenticated, staff_id
+from services.chassis.context import Context
 from services.chassis.db import Pool
 from services.chassis.health import Health
-from services.chassis.process import Context, Service, apps
+from services.chassis.process import Service, apps
 from services.chassis.settings import ServiceSettings
 from services.scheduling.api.fhir import door
 from services.scheduling.api.staff import staff

@@ -98,7 +98,6 @@ class Standing:
     assigned: bool = False
     wait: WaitState | None = None
     episode: EpisodeState | None = None
-    hold_reason: HoldReason | None = None
     policy: EligibilityLost = field(default=EligibilityLost.PAUSE)
 
 
@@ -141,7 +140,6 @@ class Episode:
     youth_id: UUID
     state: EpisodeState
     opened_on: date | None
-    organisation_id: UUID | None
     supervisor_id: UUID | None
     version: int
     updated_at: datetime

@@ -33,7 +33,7 @@ async def standing(
         """
         SELECT r.received_on, e.referral_id IS NOT NULL AS ended,
                g.stands, g.valid_from, g.valid_to,
-               w.state AS wait, p.state AS episode, p.hold_reason,
+               w.state AS wait, p.state AS episode,
                EXISTS (SELECT FROM assignment a
                         WHERE a.referral_id = $1 AND a.ended IS NULL) AS assigned,
                ARRAY (SELECT kind FROM attestation a
@@ -67,7 +67,6 @@ async def standing(
         assigned=row["assigned"],
         wait=WaitState(row["wait"]) if row["wait"] else None,
         episode=EpisodeState(row["episode"]) if row["episode"] else None,
-        hold_reason=HoldReason(row["hold_reason"]) if row["hold_reason"] else None,
     )
 
 
@@ -266,28 +265,12 @@ async def update_episode(
     )
 
 
-async def episode_by_id(conn: Connection, episode_id: UUID) -> Episode | None:
-    row = await conn.fetchrow(
-        """
-        SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, r.organisation_id,
-               a.supervisor_id, p.version, p.updated_at
-          FROM episode p
-          LEFT JOIN request r USING (referral_id)
-          LEFT JOIN assignment a ON a.referral_id = p.referral_id AND a.ended IS NULL
-         WHERE p.episode_id = $1
-        """,
-        episode_id,
-    )
-    return episode_of(row) if row else None
-
-
 async def episode_by_referral(conn: Connection, referral_id: UUID) -> Episode | None:
     row = await conn.fetchrow(
         """
-        SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, r.organisation_id,
-               a.supervisor_id, p.version, p.updated_at
+        SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, a.supervisor_id,
+               p.version, p.updated_at
           FROM episode p
-          LEFT JOIN request r USING (referral_id)
           LEFT JOIN assignment a ON a.referral_id = p.referral_id AND a.ended IS NULL
          WHERE p.referral_id = $1
         """,
@@ -303,7 +286,6 @@ def episode_of(row: Record) -> Episode:
         row["youth_id"],
         state=EpisodeState(row["state"]),
         opened_on=row["opened_on"],
-        organisation_id=row["organisation_id"],
         supervisor_id=row["supervisor_id"],
         version=row["version"],
         updated_at=row["updated_at"],

@@ -92,8 +92,8 @@ async def episode_for_hub(
     """An episode that this hub may read today; None for absent and foreign alike."""
     row = await conn.fetchrow(
         """
-        SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, q.organisation_id,
-               a.supervisor_id, p.version, p.updated_at, r.system, r.value,
+        SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, a.supervisor_id,
+               p.version, p.updated_at, r.system, r.value,
                coalesce(q.organisation_id = $2, false) AS is_sender
           FROM episode p
           JOIN reader r
