@@ -15,9 +15,10 @@ import uvloop
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from services.chassis import doors, event_routes, health, loops, telemetry
+from services.chassis import doors, event_routes, health, logs, loops, telemetry, tracing
 from services.chassis.catch_up import CatchUp
-from services.chassis.clock import Clock, clock_for
+from services.chassis.clock import clock_for
+from services.chassis.context import Context
 from services.chassis.db import Pool, open_pool
 from services.chassis.health import Health
 from services.chassis.inbox import Handlers, Inbox
@@ -31,17 +32,6 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 8  # for requests in hand; the consumer's batch and the producer get as long
 STOP_SECONDS = 18  # the whole end, below the twenty that a supervisor allows
-
-
-@dataclass(frozen=True)
-class Context:
-    """What routes and work reach: `request.app.state.context`."""
-
-    pool: Pool
-    clock: Clock
-    settings: ServiceSettings
-    peers: Peers
-    http: httpx.AsyncClient
 
 
 Kinds = tuple[Mapping[str, Do], Mapping[str, Call]]
@@ -63,7 +53,7 @@ class Service:
 def run(service: Service) -> None:
     """Run until SIGTERM, then end within twenty seconds; the exit status is 0."""
     settings = service.settings
-    telemetry.start(
+    tracing.start(
         service.name, traces=settings.traces, url=settings.traces_url, level=settings.log_level
     )
     try:
@@ -74,7 +64,7 @@ def run(service: Service) -> None:
 
 async def serve(service: Service) -> None:
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(telemetry.quiet_loop_errors)
+    loop.set_exception_handler(logs.quiet_loop_errors)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
@@ -149,7 +139,7 @@ def apps(service: Service, context: Context, status: Health) -> tuple[FastAPI, F
 
 def settings_for(app: ASGIApp, settings: ServiceSettings, port: int) -> uvicorn.Config:
     return uvicorn.Config(
-        telemetry.TraceRequests(app),
+        tracing.TraceRequests(app),
         host=settings.host,
         port=port,
         http="httptools",

@@ -6,8 +6,8 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from services.chassis.clock import Clock, agency_day
+from services.chassis.context import Context
 from services.chassis.db import Connection
-from services.chassis.process import Context
 from services.chassis.work import Call, Do, Item
 from services.referral.commands import eligibility, triage
 from services.referral.commands.eligibility import Reply

@@ -12,11 +12,12 @@ from uuid import UUID
 from fastapi import Request
 
 from services.chassis import consumer, outbox, relay, work
+from services.chassis.context import Context
 from services.chassis.db import Connection, transaction
 from services.chassis.doors import PublicRouter
 from services.chassis.envelope import Stream, handling
 from services.chassis.inbox import Handlers
-from services.chassis.process import Context, Kinds, Service, run
+from services.chassis.process import Kinds, Service, run
 from services.chassis.settings import ServiceSettings
 from services.chassis.work import Item
 from tests.chassis.rig import Noted

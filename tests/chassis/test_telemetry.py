@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.chassis import telemetry
+from services.chassis import logs, telemetry
 
 TEXT = "Jordan Example, born 2012-03-01"
 
@@ -21,7 +21,7 @@ def out(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(root, "handlers", [])
     level = root.level
-    telemetry.log_as_json("referral", "DEBUG")
+    logs.log_as_json("referral", "DEBUG")
     yield out
     root.setLevel(level)
 
@@ -52,7 +52,7 @@ def test_arguments_of_a_message_are_not_logged(out: io.StringIO) -> None:
 
 def test_what_nobody_awaited_is_logged_as_its_class(out: io.StringIO) -> None:
     loop = asyncio.new_event_loop()
-    telemetry.quiet_loop_errors(loop, {"message": TEXT, "exception": KeyError(TEXT)})
+    logs.quiet_loop_errors(loop, {"message": TEXT, "exception": KeyError(TEXT)})
     loop.close()
 
     [line] = lines(out)

@@ -26,12 +26,13 @@ from contracts.events import BY_TYPE, Event
 from services.chassis import auth
 from services.chassis.auth import ACCESS_TOKEN, staff_id
 from services.chassis.clock import AGENCY
+from services.chassis.context import Context
 from services.chassis.db import Pool
 from services.chassis.envelope import Envelope, Stream
 from services.chassis.health import Health
 from services.chassis.inbox import Inbox
 from services.chassis.peers import Peers
-from services.chassis.process import Context, Service, apps
+from services.chassis.process import Service, apps
 from services.chassis.settings import ServiceSettings
 from services.chassis.work import Worker
 from services.documentation.api.fhir import fhir_router
