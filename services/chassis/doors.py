@@ -356,6 +356,8 @@ Conn = Annotated[Connection, Depends(conn_of)]
 async def record_refusal(pool: Pool, principal: Principal | None, act: str, status: int) -> None:
     """A record of an access that was not given. It discloses nothing, so it may fail and be told
     in the log alone."""
+    if status == 503:
+        return  # the database is away or busy: to wait for it once more would only take longer
     try:
         async with transaction(pool) as conn:
             await audit.record(conn, Access(principal, act, status))
