@@ -1,7 +1,7 @@
 """What partners ask of notifications: their subscriptions, how these stand, what they were told."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,13 +12,20 @@ from starlette.responses import Response
 
 from contracts.codes import PartnerKind
 from services.chassis.auth import Partner
+from services.chassis.clock import agency_day
 from services.chassis.db import Connection, transaction
 from services.chassis.fhir import guard
 from services.chassis.fhir.outcome import FhirRefused, Issue, refusal
 from services.chassis.fhir.search import Match, Resource, Search, Token, as_uuid
 from services.chassis.fhir.server import FhirRouter, absent, change, etag, respond, touch
 from services.notifications import commands, store
-from services.notifications.domain.subscriptions import Kind, Subscription, Wanted
+from services.notifications.domain.subscriptions import (
+    Delivery,
+    Kind,
+    Subscription,
+    Topic,
+    Wanted,
+)
 from services.notifications.mapping import subscriptions as mapping
 from services.notifications.mapping.notifications import notification_bundle, status_bundle
 from services.notifications.partners import leads_inside
@@ -185,7 +192,9 @@ async def events_of_one(request: Request, partner: Partner) -> Response:
     async with transaction(request.app.state.context.pool) as conn:
         found = await own(conn, partner, as_uuid(request.path_params["id_"]))
         told = await store.list_numbered(conn, found.id, since=since, until=until)
-    touch(request, f"Subscription/{found.id}", *(f"{f.type}/{f.id}" for d in told for f in d.focus))
+        hidden = await unreadable(conn, request, found, told)
+    shown = [f"{f.type}/{f.id}" for d in told if d.id not in hidden for f in d.focus]
+    touch(request, f"Subscription/{found.id}", *shown)
     bundle = notification_bundle(
         found,
         told,
@@ -193,8 +202,19 @@ async def events_of_one(request: Request, partner: Partner) -> Response:
         kind=Kind.QUERY_EVENT,
         base_url=request.app.state.context.settings.base_url,
         at=now(request),
+        unreadable=hidden,
     )
     return respond(request, bundle)
+
+
+async def unreadable(
+    conn: Connection, request: Request, subscription: Subscription, told: Sequence[Delivery]
+) -> Collection[UUID]:
+    """What the hub may not read of any more: numbers stay, or they would seem to be lost."""
+    if subscription.wanted.topic is not Topic.CARE_PROGRESS:
+        return ()
+    ids, hub = [delivery.id for delivery in told], subscription.organisation_id
+    return await store.list_unreadable(conn, hub, ids, agency_day(now(request)))
 
 
 # --- Read and search -----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What notifications does: takes subscriptions, queues what happened, tells it under a number."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid5
 
@@ -153,10 +153,11 @@ class Attempt:
 async def message(conn: Connection, delivery_id: UUID) -> Message | None:
     """The message as it stands; None once it is closed."""
     delivery = await store.delivery_by_id(conn, delivery_id)
-    if delivery is None or delivery.state is not State.QUEUED:
+    if delivery.state is not State.QUEUED:
         return None
     subscription = await store.subscription_by_id(conn, delivery.subscription_id)
-    return Message(delivery, subscription) if subscription else None
+    assert subscription  # noqa: S101 (a foreign key: there is no delivery without)
+    return Message(delivery, subscription)
 
 
 async def begin_attempt(
@@ -167,9 +168,7 @@ async def begin_attempt(
     The number is given when nothing stands against sending, and stays through every repeat, so
     that the numbers which leave us have no gaps.
     """
-    if (found := await message(conn, delivery_id)) is None:
-        return None
-    await store.lock_subscription(conn, found.subscription.id)
+    await store.lock_subscription_of(conn, delivery_id)
     if (found := await message(conn, delivery_id)) is None or is_over(found.subscription, now=now):
         return None
     if found.delivery.kind is Kind.EVENT:
@@ -180,8 +179,8 @@ async def begin_attempt(
             conn, found.delivery, found.subscription, ground=ground, asked_at=asked_at
         )
     stamp = await store.update_attempt(conn, delivery_id, now=now)
-    found = await message(conn, delivery_id)
-    return Attempt(found, stamp) if found else None
+    numbered = await store.delivery_by_id(conn, delivery_id)
+    return Attempt(replace(found, delivery=numbered), stamp)
 
 
 def is_over(subscription: Subscription, *, now: datetime) -> bool:
@@ -203,16 +202,18 @@ async def record_outcome(
         case Withheld():
             await store.update_state(conn, delivery_id, State.WITHHELD)
             return None
-        case Nothing():
+        case Nothing() if is_over(subscription, now=now):
             await store.update_state(conn, delivery_id, State.UNDELIVERABLE)
-            if is_over(subscription, now=now):
-                await store.update_status(conn, subscription.id, Status.OFF, fault="ended")
+            await store.update_status(conn, subscription.id, Status.OFF, fault="ended")
             return None
+        case Nothing():  # over when we looked, and asked for anew since
+            return attempts.HOLD
         case Held():
             return attempts.pause_after(1, outcome, jitter=jitter)
         case Answered() if attempts.is_delivered(outcome):
             await store.update_state(conn, delivery_id, State.DELIVERED)
-            await store.update_status(conn, subscription.id, Status.ACTIVE)
+            if found.delivery.kind is Kind.HANDSHAKE or subscription.status is Status.ERROR:
+                await store.update_status(conn, subscription.id, Status.ACTIVE)
             return None
         case Answered(status=attempts.GONE):
             await give_up(conn, found, fault="endpoint-gone")

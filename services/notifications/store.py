@@ -140,6 +140,20 @@ async def lock_subscription(conn: Connection, id_: UUID) -> None:
     await conn.execute("SELECT FROM subscription WHERE subscription_id = $1 FOR NO KEY UPDATE", id_)
 
 
+async def lock_subscription_of(conn: Connection, delivery_id: UUID) -> None:
+    """The same for the subscription that a delivery belongs to: numbers are given one by one."""
+    await conn.execute(
+        """
+        SELECT
+          FROM subscription s
+          JOIN delivery d USING (subscription_id)
+         WHERE d.delivery_id = $1
+           FOR NO KEY UPDATE OF s
+        """,
+        delivery_id,
+    )
+
+
 async def subscription_alike(conn: Connection, client_id: str, wanted: Wanted) -> UUID | None:
     """The client's standing subscription to the same topic, youth and endpoint."""
     found: UUID | None = await conn.fetchval(
@@ -261,7 +275,8 @@ async def add_delivery(
     return added is True
 
 
-async def delivery_by_id(conn: Connection, id_: UUID) -> Delivery | None:
+async def delivery_by_id(conn: Connection, id_: UUID) -> Delivery:
+    """A delivery that work names: it is kept for good, so it is there."""
     row = await conn.fetchrow(
         """
         SELECT delivery_id, subscription_id, kind, youth_id, occurred_at, focus, state,
@@ -271,7 +286,8 @@ async def delivery_by_id(conn: Connection, id_: UUID) -> Delivery | None:
         """,
         id_,
     )
-    return delivery_of(row) if row else None
+    assert row  # noqa: S101 (see above)
+    return delivery_of(row)
 
 
 async def list_numbered(
@@ -292,6 +308,28 @@ async def list_numbered(
         *(subscription_id, since, until),
     )
     return [delivery_of(row) for row in rows]
+
+
+async def list_unreadable(
+    conn: Connection, organisation_id: UUID, ids: Sequence[UUID], day: date
+) -> Sequence[UUID]:
+    """Which of these deliveries tell of youths whose care the hub may not read on a day."""
+    rows = await conn.fetch(
+        """
+        SELECT d.delivery_id
+          FROM delivery d
+          LEFT JOIN reader r
+            ON r.stream_id = d.youth_id
+           AND r.organisation_id = $1
+           AND r.kind = 'hub'
+           AND r.released
+           AND r.reads @> $3::date
+         WHERE d.delivery_id = ANY ($2)
+           AND r.stream_id IS NULL
+        """,
+        *(organisation_id, list(ids), day),
+    )
+    return [row["delivery_id"] for row in rows]
 
 
 async def update_number(conn: Connection, delivery: Delivery, *, now: datetime) -> int:

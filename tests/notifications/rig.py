@@ -31,6 +31,7 @@ from contracts.events import (
     Event,
     GoalAdded,
     GoalProgressUpdated,
+    GoalRetired,
     HubEngaged,
     ReferralReceived,
     ReferralStatusChanged,
@@ -315,6 +316,16 @@ def granted(youth_id: UUID, organisation_id: UUID) -> ConsentGranted:
         kind=ConsentKind.ROI_HUB,
         organisation_id=organisation_id,
         effective_at=NOW,
+    )
+
+
+def goal_retired(child: Child) -> GoalRetired:
+    return GoalRetired(
+        youth_id=child.youth_id,
+        goal_id=uuid5(child.youth_id, "goal"),
+        care_plan_id=uuid5(child.referral_id, "careplan"),
+        effective=date(2026, 11, 22),
+        version=2,
     )
 
 

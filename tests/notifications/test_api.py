@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from contracts.codes import PartnerKind
-from tests.notifications.rig import Hub, Rig, goal_added, session, task_changed, wish
+from tests.notifications.rig import Hub, Rig, goal_added, revoked, session, task_changed, wish
 
 SAMPLE_21 = json.loads(Path("contracts/fhir/examples/21-subscription-r4-backport.json").read_text())
 
@@ -302,6 +302,25 @@ async def test_events_are_listed_from_the_log_by_number(rig: Rig) -> None:
     assert await numbers("") == [1, 2, 3, 4]
     assert await numbers("?eventsSinceNumber=4") == [4]
     assert await numbers("?eventsSinceNumber=2&eventsUntilNumber=3") == [2, 3]
+
+
+async def test_events_of_a_youth_whom_the_hub_may_not_read_any_more_are_numbers_alone(
+    rig: Rig,
+) -> None:
+    hub = rig.hub()
+    id_ = await rig.subscribed(hub, "care-progress")
+    one, two = await rig.child(hub), await rig.child(hub)
+    await rig.hear(session(one), session(two))
+    await rig.work()
+
+    await rig.hear(revoked(one))
+    bundle = (await rig.ask(hub, "GET", f"Subscription/{id_}/$events")).json()
+
+    parameters = bundle["entry"][0]["resource"]["parameter"]
+    parts = [p["part"] for p in parameters if p["name"] == "notification-event"]
+    assert sorted(len(part) for part in parts) == [2, 3]
+    assert {part[0]["valueString"] for part in parts} == {"1", "2"}
+    assert len(bundle["entry"]) == 2
 
 
 async def test_status_says_how_far_a_subscription_is(rig: Rig) -> None:

@@ -250,6 +250,30 @@ def test_full_resources_are_never_pushed() -> None:
     assert refused.value.status == 403
 
 
+@pytest.mark.parametrize("content", ["empty", "something"])
+def test_other_content_than_ids_is_not_served(content: str) -> None:
+    extension = {"url": f"{BACKPORT}/backport-payload-content", "valueCode": content}
+    asked = wish("care-progress", HOOK, **channel(_payload={"extension": [extension]}))
+
+    with pytest.raises(FhirRefused) as refused:
+        wanted_from_subscription(asked, now=NOW, loopback=False)
+
+    assert [(issue.code, issue.expression) for issue in refused.value.issues] == [
+        ("not-supported", "Subscription.channel.payload")
+    ]
+
+
+def test_what_is_left_open_is_ids_within_twenty_seconds() -> None:
+    other = {"url": "https://ehr.riverbend.example/extension", "valueString": "x"}
+    bare = {"type": "rest-hook", "endpoint": HOOK}
+    asked = wish("care-progress", HOOK, channel={**bare, "_payload": {"extension": [other]}})
+
+    found = wanted_from_subscription(asked, now=NOW, loopback=False)
+
+    assert found.channel.timeout_seconds == 20
+    assert found.channel.headers == ()
+
+
 def test_all_that_is_wrong_is_said_at_once() -> None:
     asked = wish("weather", "adfdf", status="off", **{})
 

@@ -7,11 +7,13 @@ import pytest
 
 from services.chassis.db import transaction
 from services.notifications import commands
+from services.notifications.domain.attempts import HOLD, Answered, Nothing
 from tests.notifications.rig import (
     NOW,
     Rig,
     filtered,
     goal_added,
+    goal_retired,
     progress,
     revoked,
     session,
@@ -54,13 +56,18 @@ async def test_a_released_hub_hears_of_sessions_goals_and_plan(rig: Rig) -> None
     await rig.subscribed(hub, "care-progress")
     child = await rig.child(hub)
 
-    await rig.hear(goal_added(child), session(child), progress(child))
+    await rig.hear(goal_added(child), session(child), progress(child), goal_retired(child))
     await rig.work()
 
     types = [[event["focus"].split("/")[-2] for event in one["events"]] for one in hub.told()]
-    assert types == [["Goal", "CarePlan"], ["Encounter"], ["Goal", "CarePlan"]]
-    assert hub.numbers() == [1, 2, 3, 4, 5]
-    assert [one["since_start"] for one in hub.told()] == ["2", "3", "5"]
+    assert types == [
+        ["Goal", "CarePlan"],
+        ["Encounter"],
+        ["Goal", "CarePlan"],
+        ["Goal", "CarePlan"],
+    ]
+    assert hub.numbers() == [1, 2, 3, 4, 5, 6, 7]
+    assert [one["since_start"] for one in hub.told()] == ["2", "3", "5", "7"]
 
 
 async def test_other_hubs_are_told_nothing(rig: Rig) -> None:
@@ -135,6 +142,48 @@ async def test_a_sender_killed_in_mid_call_repeats_itself_and_skips_no_number(ri
 
     assert hub.numbers() == [1, 2]
     assert hub.told()[0]["webhook_id"] == str(first)
+
+
+async def test_a_message_that_another_has_delivered_meanwhile_is_not_sent_again(rig: Rig) -> None:
+    hub = rig.hub()
+    await rig.subscribed(hub, "referral-progress")
+    [told] = await rig.hear(task_changed(await rig.child(hub)))
+    find = "SELECT delivery_id FROM delivery WHERE event_id = $1"
+    id_: UUID = await rig.pool.fetchval(find, told.event_id)
+
+    await rig.work()
+    async with transaction(rig.pool) as conn:
+        attempt = await commands.begin_attempt(conn, id_, release=None, now=NOW)
+        pause = await commands.record_outcome(conn, id_, Answered(500), now=NOW, jitter=0)
+
+    assert (attempt, pause) == (None, None)
+    assert await rig.deliveries() == [("delivered", 1, 1)]
+
+
+async def test_a_message_found_over_and_asked_for_anew_since_stays_queued(rig: Rig) -> None:
+    hub = rig.hub()
+    await rig.subscribed(hub, "referral-progress")
+    [told] = await rig.hear(task_changed(await rig.child(hub)))
+    find = "SELECT delivery_id FROM delivery WHERE event_id = $1"
+    id_: UUID = await rig.pool.fetchval(find, told.event_id)
+
+    async with transaction(rig.pool) as conn:
+        pause = await commands.record_outcome(conn, id_, Nothing(), now=NOW, jitter=0)
+
+    assert pause == HOLD
+    assert await rig.deliveries() == [("queued", None, 0)]
+
+
+async def test_only_a_greeting_makes_a_subscription_active(rig: Rig) -> None:
+    hub = rig.hub()
+    id_ = await rig.subscribed(hub, "referral-progress")
+    await rig.hear(task_changed(await rig.child(hub)))
+
+    await rig.pool.execute("UPDATE subscription SET status = 'requested'")
+    await rig.work()
+
+    assert hub.numbers() == [1]
+    assert await rig.status(id_) == ("requested", None)
 
 
 async def test_what_is_revoked_before_it_is_sent_stays_unsent_and_unnumbered(rig: Rig) -> None:

@@ -1,6 +1,6 @@
 """A notification: a history Bundle that names what changed and carries none of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -20,18 +20,26 @@ def notification_bundle(
     kind: Kind,
     base_url: str,
     at: datetime,
+    unreadable: Collection[UUID] = (),
 ) -> Resource:
     """What is posted to a hub, or answered to `$events`: ids and numbers, every reference absolute.
 
-    The same arguments give the same Bundle, so that a repeat is one.
+    Of an `unreadable` delivery only the numbers are told. The same arguments give the same Bundle,
+    so that a repeat is one.
     """
     base = base_url.rstrip("/")
     status_id = uuid5(id_, "status")
-    focus = {f"{f.type}/{f.id}": f for delivery in deliveries for f in delivery.focus}
+    told = [delivery for delivery in deliveries if delivery.id not in unreadable]
+    focus = {f"{f.type}/{f.id}": f for delivery in told for f in delivery.focus}
     status = {
         "fullUrl": f"urn:uuid:{status_id}",
         "resource": status_parameters(
-            subscription, deliveries, id_=status_id, kind=kind, base_url=base
+            subscription,
+            deliveries,
+            id_=status_id,
+            kind=kind,
+            base_url=base,
+            unreadable=unreadable,
         ),
         "request": {"method": "GET", "url": f"{base}/Subscription/{subscription.id}/$status"},
         "response": {"status": "200"},
@@ -78,6 +86,7 @@ def status_parameters(
     id_: UUID,
     kind: Kind,
     base_url: str,
+    unreadable: Collection[UUID] = (),
 ) -> Resource:
     # A delivery speaks of its own moment: sent again, it still says what it said at first.
     sent = kind is Kind.EVENT and deliveries
@@ -95,25 +104,24 @@ def status_parameters(
             {"name": "status", "valueCode": "active" if sent else subscription.status.value},
             {"name": "type", "valueCode": kind.value},
             {"name": "events-since-subscription-start", "valueString": str(count)},
-            *(event for delivery in deliveries for event in events_of(delivery, base_url)),
+            *(event for one in deliveries for event in events_of(one, base_url, unreadable)),
         ],
     }
 
 
-def events_of(delivery: Delivery, base_url: str) -> Iterable[Resource]:
+def events_of(
+    delivery: Delivery, base_url: str, unreadable: Collection[UUID]
+) -> Iterable[Resource]:
     first = delivery.first_number or 0
     for number, focus in enumerate(delivery.focus, first):
-        yield {
-            "name": "notification-event",
-            "part": [
-                {"name": "event-number", "valueString": str(number)},
-                {"name": "timestamp", "valueInstant": instant(delivery.occurred_at)},
-                {
-                    "name": "focus",
-                    "valueReference": {"reference": f"{base_url}/{focus.type}/{focus.id}"},
-                },
-            ],
-        }
+        reference = {"reference": f"{base_url}/{focus.type}/{focus.id}"}
+        part: list[Resource] = [
+            {"name": "event-number", "valueString": str(number)},
+            {"name": "timestamp", "valueInstant": instant(delivery.occurred_at)},
+            {"name": "focus", "valueReference": reference},
+        ]
+        hidden = delivery.id in unreadable
+        yield {"name": "notification-event", "part": part[:2] if hidden else part}
 
 
 def changed(focus: Focus, base_url: str) -> Resource:
