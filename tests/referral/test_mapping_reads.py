@@ -40,6 +40,18 @@ async def test_a_hub_reads_its_patient_as_in_sample_35(rig: Rig, hub: Hub) -> No
     assert as_in_samples(shown.json(), ids_by_place(answer)) == example("35")
 
 
+async def test_other_numbers_of_a_youth_are_shown_to_nobody(rig: Rig, hub: Hub) -> None:
+    bundle = make_bundle()
+    of(bundle, "Patient")["identifier"].append(
+        {"system": "http://hl7.org/fhir/sid/us-ssn", "value": "900-00-0000"}
+    )
+    answer = (await hub.refer(bundle)).json()
+
+    shown = await hub.read(located(answer, "Patient"))
+
+    assert [i["value"] for i in shown.json()["identifier"]] == ["RB-204417", "100023456789"]
+
+
 async def test_a_hub_reads_its_goal_as_in_sample_36(rig: Rig, hub: Hub) -> None:
     answer = (await hub.refer(example("01"))).json()
 
