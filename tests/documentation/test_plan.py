@@ -62,6 +62,28 @@ async def test_words_that_could_not_be_had_are_asked_for_again(rig: Rig) -> None
     assert len(await rig.told(GoalAdded)) == 2
 
 
+async def test_words_may_come_in_any_order(rig: Rig) -> None:
+    """Of the first version they cannot be had at first; the second is read meanwhile."""
+    child = Child()
+    kept, dropped = child.goals
+    reworded = replace(kept, text="Start a conversation with two peers.")
+    know(rig, child)
+    first = rig.stand_in.plans.pop((str(child.youth_id), "1"))
+    await rig.tell(child.referred(), child.engaged(), child.released(), child.planned())
+    await change(rig, child, reworded, version=2, effective="2026-11-16")
+    assert set(await goals_of(rig, child)) == {"G-881"}
+
+    rig.stand_in.plans[str(child.youth_id), "1"] = first
+    await rig.pool.execute("UPDATE work SET lease_until = NULL")
+    await rig.work()
+
+    found = await goals_of(rig, child)
+    assert found["G-881"]["description"]["text"] == "Start a conversation with two peers."
+    assert found["G-882"]["lifecycleStatus"] == "cancelled"
+    assert [(type(one), one.goal_id) for one in await rig.told()] == [(GoalAdded, kept.goal_id)]
+    assert dropped.text == found["G-882"]["description"]["text"]
+
+
 async def test_the_network_is_asked_outside_any_transaction(rig: Rig) -> None:
     """While referral thinks, no connection of ours is inside a transaction."""
     child = Child()

@@ -28,8 +28,8 @@ async def hear_plan(
     await store.add_plan_goals(conn, youth_id, plan)
     await settle(conn, youth_id, referral_id, care_plan, at=at)
     payload = {"youth_id": str(youth_id), "version": plan.version, "referral_id": str(referral_id)}
-    # One lane per youth: the words of a later version never come before those of an earlier one.
-    await work.add(conn, ASK_FOR_TEXT, payload, due_at=at, lane=f"hub-plan/{youth_id}")
+    # In no lane: words may come in any order, and a version that cannot be had holds up no other.
+    await work.add(conn, ASK_FOR_TEXT, payload, due_at=at, lane=None)
 
 
 async def record_plan_text(
