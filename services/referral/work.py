@@ -9,7 +9,7 @@ from services.chassis.clock import Clock, agency_day
 from services.chassis.context import Context
 from services.chassis.db import Connection
 from services.chassis.work import Call, Do, Item
-from services.referral.commands import eligibility, triage
+from services.referral.commands import eligibility, hub_days, triage
 from services.referral.commands.eligibility import Reply
 from services.referral.domain.payer import Answer, Outcome, Question, Reading, read
 from services.referral.partners import Desk, HttpPayer, PayerEligibility, PayerUnavailable
@@ -21,14 +21,17 @@ UNASKED = Reading(Outcome.UNCLEAR, code="payer-answer-wanted")
 def work(context: Context) -> tuple[Mapping[str, Do], Mapping[str, Call]]:
     """The kinds of work of this service."""
     desk = AskPayer(HttpPayer(context.http), context.clock, context.settings.agency_npi)
-    inside = {"remind": remind(context.clock), "recheck": recheck(context.clock)}
+    inside = {
+        "remind": remind(context.clock),
+        "recheck": recheck(context.clock),
+        "hub-day": hub_day(context.clock),
+    }
     return inside, {"ask-payer": desk.kind}
 
 
 def remind(clock: Clock) -> Do:
     async def do(conn: Connection, item: Item) -> None:
-        referral_id = UUID(item.payload["referral_id"])
-        await triage.remind(conn, referral_id, days=item.payload["days"], now=clock.now())
+        await triage.remind(conn, UUID(item.payload["referral_id"]), now=clock.now())
 
     return do
 
@@ -36,6 +39,13 @@ def remind(clock: Clock) -> Do:
 def recheck(clock: Clock) -> Do:
     async def do(conn: Connection, item: Item) -> None:
         await eligibility.recheck(conn, UUID(item.payload["referral_id"]), now=clock.now())
+
+    return do
+
+
+def hub_day(clock: Clock) -> Do:
+    async def do(conn: Connection, item: Item) -> None:
+        await hub_days.turn_day(conn, UUID(item.payload["referral_id"]), now=clock.now())
 
     return do
 

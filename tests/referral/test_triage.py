@@ -1,5 +1,6 @@
 """What becomes of a referral after each fact; a machine ends none (DOMAIN.md §5.1)."""
 
+import asyncio
 import copy
 import json
 from datetime import timedelta
@@ -233,6 +234,34 @@ async def test_no_question_is_put_while_a_transaction_is_open(
     assert open_at_call == [0]
 
 
+@pytest.mark.parametrize(
+    ("act", "body", "state"),
+    [
+        ("close", {"reason": "declined"}, "closed"),
+        ("facts", {"hub": {"hub_service": "in-home-therapy"}}, "pending_eligibility"),
+    ],
+    ids=["ended", "asked-afresh"],
+)
+async def test_an_answer_that_nobody_waits_for_any_more_is_dropped(
+    office: Office, riverbend: Hub, act: str, body: Any, state: str
+) -> None:
+    """Something happens while the payer thinks."""
+    referred = await refer(riverbend)
+    ask = office.worker.calls["ask-payer"]
+
+    async def meanwhile(facts: Any) -> Any:
+        path = f"/api/referral/referrals/{referred.referral_id}/{act}"
+        await office.as_staff("POST", path, body)
+        return await ask.call(facts)
+
+    office.worker.calls["ask-payer"] = type(ask)(ask.read, meanwhile, ask.record)
+    await office.worker.run_one(now=office.clock.now())
+
+    assert await office.state(referred.referral_id) == state
+    assert await office.told(EligibilityConfirmed) == []
+    assert await office.count("eligibility_inquiry") == 0
+
+
 # --- Duplicates ---------------------------------------------------------------------------------
 
 
@@ -280,6 +309,18 @@ async def test_the_second_of_two_that_look_alike_waits_for_a_person(
     assert task["businessStatus"]["coding"][0]["code"] == "eligibility-review"
     assert await office.items(second.referral_id) == {"duplicate-review"}
     assert len(desk.asked) == 1
+
+
+async def test_of_two_that_come_at_once_one_waits(
+    office: Office, riverbend: Hub, desk: Desk
+) -> None:
+    other = await second_hub(office)
+
+    one, two = await asyncio.gather(refer(riverbend), refer(other, sent_again_by_another()))
+    await office.work_until_done()
+
+    states = {await office.state(found.referral_id) for found in (one, two)}
+    assert states == {"eligible", "duplicate_review"}
 
 
 async def test_a_person_says_that_it_is_another_child(

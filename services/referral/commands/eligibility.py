@@ -28,7 +28,6 @@ from services.referral.domain.eligibility import Coverage, Facts, Failure
 from services.referral.domain.payer import (
     UNAVAILABLE,
     Asked,
-    Denied,
     Eligible,
     Inquiry,
     Outcome,
@@ -78,6 +77,7 @@ async def ask_afresh(conn: Connection, facts: Facts, *, now: datetime) -> None:
     progress = await standings.progress_by_referral(conn, facts.referral_id)
     progress = replace(progress, round=progress.round + 1)
     await standings.update_progress(conn, progress)
+    await work_items.remove_work_items(conn, facts.referral_id, PAYER_ITEMS, now=now)
     for coverage in facts.coverages:
         if coverage.member_id is None:
             continue
@@ -217,7 +217,7 @@ async def decide(conn: Connection, facts: Facts, *, now: datetime, rules: RulePa
     elif facts.state is State.ADMITTED:
         await lapse(conn, facts, inquiries, progress, now=now)
     else:
-        await deny_by_payer(conn, facts, made, now=now, rules=rules)
+        await deny(conn, facts, made.reasons, now=now, rules=rules)
     return True
 
 
@@ -330,12 +330,6 @@ def confirmed_event(made: Determination, inquiry: Inquiry) -> EligibilityConfirm
 
 
 # --- No -----------------------------------------------------------------------------------------
-
-
-async def deny_by_payer(
-    conn: Connection, facts: Facts, made: Denied, *, now: datetime, rules: RulePack
-) -> None:
-    await deny(conn, facts, made.reasons, now=now, rules=rules)
 
 
 async def deny(

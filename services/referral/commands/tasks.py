@@ -33,15 +33,11 @@ async def open_task(
     referral_id: UUID,
     task_id: UUID,
     *,
-    placer: Placer | tuple[str | None, str] | None = None,
+    placer: Placer | None = None,
     now: datetime,
 ) -> None:
     """Open the one Task of a referral that was just stored. Triage, which follows, shows it."""
-    await tasks.add_task(conn, referral_id, task_id, placer and Placer(*as_pair(placer)), now=now)
-
-
-def as_pair(placer: Placer | tuple[str | None, str]) -> tuple[str | None, str]:
-    return (placer.system, placer.value) if isinstance(placer, Placer) else placer
+    await tasks.add_task(conn, referral_id, task_id, placer, now=now)
 
 
 async def adopt_placer(

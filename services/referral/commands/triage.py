@@ -37,7 +37,7 @@ async def triage(
         raise NotFound("referral-unknown", "There is no such referral.")
     if state in ENDED:
         await raise_item(conn, referral_id, "changed-after-end", now=now)
-    elif state is State.RECEIVED and (alike := await duplicates.list_alike(conn, referral_id)):
+    elif state is State.RECEIVED and (alike := await looks_like(conn, referral_id)):
         await suspect_duplicate(conn, referral_id, alike, now=now)
     elif state is not State.DUPLICATE_REVIEW:
         await look(conn, referral_id, now=now, rules=pack)
@@ -58,6 +58,12 @@ async def look(conn: Connection, referral_id: UUID, *, now: datetime, rules: Rul
         await request_information(conn, facts, missing, now=now, rules=rules)
     else:
         await eligibility.ask_payers(conn, facts, now=now, rules=rules)
+
+
+async def looks_like(conn: Connection, referral_id: UUID) -> tuple[UUID, ...]:
+    """Open referrals of what may be the same child; of two at once, the later sees the first."""
+    await duplicates.lock_alike(conn, referral_id)
+    return await duplicates.list_alike(conn, referral_id)
 
 
 async def suspect_duplicate(
@@ -93,7 +99,7 @@ async def request_information(
     due = progress.info_due or agency_day(now) + timedelta(days=clock["work_item_days"])
     if progress.info_due is None:
         for days in (*clock["reminder_days"], clock["work_item_days"]):
-            payload = {"referral_id": str(facts.referral_id), "days": days}
+            payload = {"referral_id": str(facts.referral_id)}
             at = start_of_day(agency_day(now) + timedelta(days=days))
             await work.add(conn, "remind", payload, due_at=at, lane=None)
     progress = replace(progress, asked_for=missing, info_due=due)
@@ -116,7 +122,7 @@ async def forget_answered(
         await work_items.remove_work_items(conn, facts.referral_id, kinds, now=now)
 
 
-async def remind(conn: Connection, referral_id: UUID, *, days: int, now: datetime) -> None:
+async def remind(conn: Connection, referral_id: UUID, *, now: datetime) -> None:
     """Days after the first request: a person asks again, at last decides (T13)."""
     await standings.lock_referral(conn, referral_id)
     progress = await standings.progress_by_referral(conn, referral_id)

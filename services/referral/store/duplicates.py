@@ -5,6 +5,36 @@ from uuid import UUID
 from services.chassis.db import Connection
 
 
+async def lock_alike(conn: Connection, referral_id: UUID) -> None:
+    """Let nobody else take in a child of this name and birth date, or of these numbers, meanwhile.
+
+    In order, so that two never wait for each other; held until the transaction ends.
+    """
+    await conn.execute(
+        """
+        WITH ours AS (
+            SELECT y.youth_id, y.name_key, y.birth_date
+              FROM referral r
+              JOIN youth y USING (youth_id)
+             WHERE r.referral_id = $1
+        ), said AS (
+            SELECT 'alike/' || name_key || '/' || birth_date AS text FROM ours
+             UNION
+            SELECT 'medicaid/' || value
+              FROM ours
+              JOIN youth_identifier USING (youth_id)
+             WHERE kind = 'medicaid'
+        ), held AS MATERIALIZED (
+            SELECT pg_advisory_xact_lock(number)
+              FROM (SELECT hashtextextended(text, 0) AS number
+                      FROM said WHERE text IS NOT NULL ORDER BY 1) AS ordered
+        )
+        SELECT count(*) FROM held
+        """,
+        referral_id,
+    )
+
+
 async def list_alike(conn: Connection, referral_id: UUID) -> tuple[UUID, ...]:
     """Open referrals with the same Medicaid number, or the same name and birth date.
 

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from contracts.codes import Check, HubService, Ineligibility
+from contracts.codes import Check, HubService
 from services.chassis.db import Connection, Record
 from services.referral.domain.eligibility import Failure, Passed
 from services.referral.domain.payer import Asked, Inquiry, Outcome, Reading
@@ -173,7 +173,3 @@ async def determination_by_id(conn: Connection, determination_id: UUID) -> Confi
 
 def passed_of(check: dict[str, Any]) -> Passed:
     return Passed(Check(check["name"]), check["rule"], UUID(check["evidence_id"]))
-
-
-def failure_of(reason: dict[str, Any]) -> Failure:
-    return Failure(Ineligibility(reason["code"]), reason["rule"])
