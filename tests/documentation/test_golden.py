@@ -196,7 +196,7 @@ def test_an_achieved_goal_is_completed_as_in_the_sample() -> None:
         category=theirs["category"],
         target=theirs["target"],
         identifiers=theirs["identifier"],
-        start_date=date(2026, 9, 14),
+        start_date="2026-09-14",
         expressed_by=theirs["expressedBy"]["reference"],
         lifecycle=GoalStatus.COMPLETED,
         achievement=Achievement.ACHIEVED,

@@ -165,4 +165,4 @@ def test_an_answer_with_partial_facts_is_read() -> None:
     text = plan_text_from_answer({"version": 3, "goals": [goal]})
 
     assert (text.version, text.title, text.goals[0].goal_id) == (3, None, goal_id)
-    assert text.goals[0].start_date is None
+    assert text.goals[0].start_date == "2026-09"

@@ -127,7 +127,7 @@ class GoalView(BaseModel):
 
     goal_id: UUID
     text: str
-    start_date: date | None
+    start_date: str | None
     target: list[dict[str, Any]]
 
 

@@ -105,13 +105,16 @@ def newest(versions: Iterable[PlanVersion]) -> PlanVersion | None:
 
 @dataclass(frozen=True, slots=True)
 class GoalText:
-    """A goal in the hub's words, as its owner gives them: description, targets, numbers."""
+    """A goal in the hub's words, as its owner gives them: description, targets, numbers.
+
+    `start_date` is a FHIR date, which may be a month or a year only.
+    """
 
     goal_id: UUID
     description: str
     category: Sequence[Mapping[str, Any]] = ()
     target: Sequence[Mapping[str, Any]] = ()
-    start_date: date | None = None
+    start_date: str | None = None
     identifiers: Sequence[Mapping[str, str]] = ()
     expressed_by: str | None = None
 

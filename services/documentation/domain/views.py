@@ -70,7 +70,7 @@ class GoalView:
     category: Sequence[Mapping[str, Any]]
     target: Sequence[Mapping[str, Any]]
     identifiers: Sequence[Mapping[str, str]]
-    start_date: date | None
+    start_date: str | None
     expressed_by: str | None
     lifecycle: GoalStatus
     achievement: Achievement | None

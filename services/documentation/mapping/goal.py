@@ -48,7 +48,7 @@ def goal_from_view(goal: GoalView, reader: Reader) -> Json:
         coding = {"system": GOAL_ACHIEVEMENT, "code": goal.achievement.value, "display": display}
         found["achievementStatus"] = {"coding": [coding]}
     if goal.start_date:
-        found["startDate"] = goal.start_date.isoformat()
+        found["startDate"] = goal.start_date
     if goal.status_reason:
         found["statusReason"] = goal.status_reason
     if reader.is_sender:

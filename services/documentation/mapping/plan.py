@@ -1,7 +1,6 @@
 """What referral's internal door says of a hub's plan, as values."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -20,13 +19,12 @@ def plan_text_from_answer(answer: Mapping[str, Any]) -> PlanText:
 
 
 def goal_text_from_answer(goal: Mapping[str, Any]) -> GoalText:
-    start = goal.get("start_date")
     return GoalText(
         goal_id=UUID(goal["goal_id"]),
         description=goal["text"],
         category=goal.get("category") or (),
         target=goal.get("target") or (),
-        start_date=date.fromisoformat(start[:10]) if start and len(start) >= 10 else None,
+        start_date=goal.get("start_date"),
         identifiers=goal.get("identifiers") or (),
         expressed_by=goal.get("expressed_by"),
     )

@@ -179,7 +179,7 @@ async def update_goal_text(conn: Connection, text: GoalText) -> None:
                expressed_by = $7, version = version + 1, updated_at = now()
          WHERE goal_id = $1
            AND (description, category, target, start_date, identifiers, expressed_by)
-               IS DISTINCT FROM ($2, $3::jsonb, $4::jsonb, $5::date, $6::jsonb, $7)
+               IS DISTINCT FROM ($2, $3::jsonb, $4::jsonb, $5, $6::jsonb, $7)
         """,
         *(text.goal_id, text.description, list(text.category), list(text.target)),
         *(text.start_date, list(text.identifiers), text.expressed_by),
