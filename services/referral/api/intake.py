@@ -3,6 +3,7 @@
 Bodies are read raw: a framework's own 422 would replace our OperationOutcome.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from services.chassis.auth import Partner
 from services.chassis.context import Context
 from services.chassis.db import transaction
 from services.chassis.doors import Forbidden, fhir_response
-from services.chassis.fhir.guard import Checked, check_off_loop
+from services.chassis.fhir.guard import LOOP_BYTES, Checked, check_off_loop
 from services.chassis.fhir.outcome import FhirRefused, issue_of
 from services.chassis.fhir.server import FhirRouter, change, touch
 from services.chassis.settings import ServiceSettings
@@ -51,7 +52,7 @@ def add_intake(router: FhirRouter, rules: RulePack) -> None:
 
         async with rejects_kept(request, partner, body):
             checked = await check_off_loop(body, expect={"Bundle"})
-            submission = submission_from_bundle(checked.resource)
+            submission = await read_bundle(checked, len(body))
             may_send(partner, submission)
             async with change(request, partner) as conn:
                 receipt = await take_in(conn, request, submission, checked, partner, body, rules)
@@ -71,6 +72,13 @@ def add_update(router: FhirRouter, type_: str, rules: RulePack) -> None:
     async def amend(request: Request, partner: Partner) -> Response:
         """A conditional update: of a referral, or of what was sent with it."""
         return await receive_alone(request, partner, type_, "PUT", rules)
+
+
+async def read_bundle(checked: Checked, size: int) -> Submission:
+    """The entries; of a large Bundle beside the loop, so that nobody else waits for it."""
+    if size <= LOOP_BYTES:
+        return submission_from_bundle(checked.resource)
+    return await asyncio.to_thread(submission_from_bundle, checked.resource)
 
 
 async def receive_alone(

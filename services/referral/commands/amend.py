@@ -67,7 +67,7 @@ async def amend(
     if known.state not in ENDED:
         event = announce.amended(referral, changed_fields(before, after))
         await outbox.append(conn, event, at=case.now)
-        await announce.tell_hubs(conn, case, after, was=was)
+        await announce.tell_hubs(conn, case.youth_id, after.hubs, was=was, now=case.now)
         await announce.tell_plan(conn, case, after.plan, plan_version)
     if known.state in ENDED or not await took_back(conn, case, before, after):
         await triage(conn, known.referral_id, now=case.now, rules=case.rules)

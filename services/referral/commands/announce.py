@@ -1,8 +1,9 @@
 """What a referral's receipt and amendments are told as: ids, codes, dates and numbers."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from contracts.codes import HubService
 from contracts.events import (
@@ -16,10 +17,11 @@ from contracts.events import (
     Window,
 )
 from services.chassis import outbox
+from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.referral.commands.case import Case
 from services.referral.domain.eligibility import HubEnrolment
-from services.referral.domain.intake import Intake, Referral, SentPlan
+from services.referral.domain.intake import Referral, SentPlan
 from services.referral.store.hubs import Engaged
 
 
@@ -58,43 +60,54 @@ def wanted(referral: Referral) -> dict[str, Any]:
 # --- Hub services ---------------------------------------------------------------------------------
 
 
-def active(intake: Intake, case: Case) -> list[HubEnrolment]:
-    """The hub services that hold today."""
-    return [hub for hub in intake.hubs if hub.covers(case.today)]
-
-
-def first_day_of(hub: HubEnrolment, case: Case) -> date:
-    return hub.begins or case.today
+def active(named: Sequence[HubEnrolment], today: date) -> dict[UUID, date]:
+    """The hub services that hold today, each with the day since when."""
+    return {hub.enrolment_id: hub.begins or today for hub in named if hub.covers(today)}
 
 
 async def tell_hubs(
-    conn: Connection, case: Case, intake: Intake, *, was: Sequence[Engaged]
-) -> None:
-    """One HubEngaged per hub service that became active, one HubDisengaged per one that ended."""
+    conn: Connection,
+    youth_id: UUID,
+    named: Sequence[HubEnrolment],
+    *,
+    was: Sequence[Engaged],
+    now: datetime,
+) -> bool:
+    """One HubEngaged per hub service that became active, one HubDisengaged per one that ended.
+
+    True when there was anything to tell. `was`: what has been told before.
+    """
+    today = agency_day(now)
+    since = active(named, today)
     before = {(e.organisation_id, e.hub_service) for e in was}
-    now = {(h.organisation_id, h.hub_service): h for h in active(intake, case) if h.hub_service}
-    for (organisation_id, service), hub in now.items():
-        if (organisation_id, service) not in before:
-            engaged = HubEngaged(
-                youth_id=case.youth_id,
-                organisation_id=organisation_id,
-                hub_service=service,
-                effective=first_day_of(hub, case),
-            )
-            await outbox.append(conn, engaged, at=case.now)
-    for organisation_id, service in sorted(before - now.keys()):
-        disengaged = HubDisengaged(
-            youth_id=case.youth_id,
+    holds = {
+        (h.organisation_id, h.hub_service): since[h.enrolment_id]
+        for h in named
+        if h.hub_service and h.enrolment_id in since
+    }
+    told: list[HubEngaged | HubDisengaged] = [
+        HubEngaged(
+            youth_id=youth_id, organisation_id=hub[0], hub_service=hub[1], effective=holds[hub]
+        )
+        for hub in sorted(holds.keys() - before)
+    ]
+    told += [
+        HubDisengaged(
+            youth_id=youth_id,
             organisation_id=organisation_id,
             hub_service=service,
-            effective=first_day_without(intake, service, case.today),
+            effective=first_day_without(named, service, today),
         )
-        await outbox.append(conn, disengaged, at=case.now)
+        for organisation_id, service in sorted(before - holds.keys())
+    ]
+    for event in told:
+        await outbox.append(conn, event, at=now)
+    return bool(told)
 
 
-def first_day_without(intake: Intake, service: HubService, today: date) -> date:
+def first_day_without(named: Sequence[HubEnrolment], service: HubService, today: date) -> date:
     """The day after the end that was given, else today."""
-    ends = [h.ends for h in intake.hubs if h.hub_service is service and h.ends]
+    ends = [h.ends for h in named if h.hub_service is service and h.ends]
     return max(ends) + timedelta(days=1) if ends and max(ends) < today else today
 
 

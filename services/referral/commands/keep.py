@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from services.chassis.db import Connection
 from services.chassis.fhir.guard import dumps
-from services.referral.commands.announce import active, first_day_of
+from services.referral.commands.announce import active
 from services.referral.commands.case import Case, is_written
+from services.referral.commands.hub_days import remember_days
 from services.referral.domain.intake import Intake, SentPlan
 from services.referral.mapping.inbound.entries import bundle_digest, content_of
 from services.referral.mapping.mirror import body_of
@@ -36,8 +37,9 @@ async def keep_facts(
     if intake.coverages or before:
         await coverage.add_coverages(conn, youth_id, referral_id, intake.coverages)
     if intake.hubs or before:
-        since = {hub.enrolment_id: first_day_of(hub, case) for hub in active(intake, case)}
+        since = active(intake.hubs, case.today)
         await hubs.add_hubs(conn, youth_id, referral_id, intake.hubs, since)
+        await remember_days(conn, referral_id, intake.hubs, today=case.today)
     if intake.documents or before:
         await plans.add_documents(conn, referral_id, intake.documents)
     plan = plan_to_keep(intake, before)

@@ -1,9 +1,11 @@
 """Take in what a hub sent: a new referral, the same one again, or an amendment of a known one."""
 
+import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID, uuid4
 
 from contracts.rules import RulePack
@@ -52,6 +54,9 @@ from services.referral.mapping.terms import NPI
 from services.referral.store import mirror, organisations, referrals, submissions, tasks, youths
 from services.referral.store.tasks import Placer, TaskRow
 
+MANY_ENTRIES = 100
+T = TypeVar("T")
+
 ORGANISATION = re.compile(r'"Organization/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
 
 
@@ -77,7 +82,8 @@ async def receive(
     task = await tasks.task_by_referral(conn, known.referral_id) if known else None
     found = await what_is_here(conn, question, known, directory, sender)
     found = replace(found, task_id=task.task_id if task else None)
-    resolved = Matching(submission, found, base_url=sender.base_url, mint=uuid4).run()
+    matching = Matching(submission, found, base_url=sender.base_url, mint=uuid4)
+    resolved = await off_loop(submission, matching.run)
     graph = Graph([e for e in submission.all if takes_effect(e)], found.stored, found.directory)
     parties = (sender.agency, sender.organisation_id)
     reading = Reading(submission, resolved, graph, *parties, agency_day(now), known is not None)
@@ -108,7 +114,7 @@ async def first_receipt(conn: Connection, case: Case) -> Receipt:
     plan_version = await keep_facts(conn, case, intake, before=None)
     await keep_bytes(conn, case, 1)
     await outbox.append(conn, announce.received(referral), at=now)
-    await announce.tell_hubs(conn, case, intake, was=())
+    await announce.tell_hubs(conn, case.youth_id, intake.hubs, was=(), now=now)
     await announce.tell_plan(conn, case, intake.plan, plan_version)
     number = placer_of(submission)
     placer = Placer(*number) if number else None
@@ -134,6 +140,13 @@ async def same_again(
         raise FhirRefused(409, [known_other_content(f"{request.path}.identifier")])
     said = answers(case, map(differing, other), task=task, is_replay=True)
     return Receipt(known.referral_id, known.version, False, said)
+
+
+async def off_loop(submission: Submission, work: Callable[[], T]) -> T:
+    """Run it, beside the loop where a submission is so large that others would have to wait."""
+    if len(submission.all) <= MANY_ENTRIES:
+        return work()
+    return await asyncio.to_thread(work)
 
 
 # --- What is already here -------------------------------------------------------------------------

@@ -77,3 +77,20 @@ async def add_hubs(
         [hub.holds for hub in hubs],
         [engaged_from.get(hub.enrolment_id) for hub in hubs],
     )
+
+
+async def update_engaged(
+    conn: Connection, referral_id: UUID, engaged_from: Mapping[UUID, date]
+) -> None:
+    """Keep since when each hub service has been told as active; those left out are not."""
+    await conn.execute(
+        """
+        UPDATE hub_enrolment h
+           SET engaged_from = t.since, updated_at = now()
+          FROM hub_enrolment own
+          LEFT JOIN unnest($2::uuid[], $3::date[]) AS t (enrolment_id, since)
+            ON t.enrolment_id = own.enrolment_id
+         WHERE h.enrolment_id = own.enrolment_id AND own.referral_id = $1
+        """,
+        *(referral_id, list(engaged_from), list(engaged_from.values())),
+    )

@@ -199,6 +199,9 @@ class Matching:
         referral_id = known.referral_id if known else mint()
         self.resolved = Resolved(youth_id or mint(), referral_id, found.task_id or mint())
         self.rows = [r for r in found.stored if self.may_be(r)]
+        self.rows_of: dict[str, list[Stored]] = {}
+        for row in self.rows:
+            self.rows_of.setdefault(row.type, []).append(row)
         self.claimed: set[str] = set()
 
     def named_youth(self) -> UUID | None:
@@ -243,7 +246,7 @@ class Matching:
             entry.ref = f"{entry.type}/{self.new_id(entry.type)}"
 
     def match(self, entry: Entry) -> Stored | None:
-        rows = [r for r in self.rows if r.type == entry.type and r.ref not in self.claimed]
+        rows = [r for r in self.rows_of.get(entry.type, ()) if r.ref not in self.claimed]
         if entry.type == "Patient":
             row = next((r for r in rows if r.id == str(self.resolved.youth_id)), None)
             if row and entry.only_if_new:
