@@ -211,6 +211,30 @@ async def test_an_episode_on_hold_says_why(
     assert await office.state(referred.referral_id) == "on_hold"
 
 
+async def test_a_booking_says_that_the_episode_has_resumed(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    story = Story(referred)
+    await office.hear(story.assigned(), story.opened(), story.held(), story.booked())
+
+    task = await task_of(riverbend, referred)
+
+    assert (task["status"], "statusReason" in task) == ("accepted", False)
+    assert await office.state(referred.referral_id) == "admitted"
+
+
+async def test_a_reason_that_we_do_not_know_yet_is_shown_by_its_code(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    story = Story(referred)
+    held = story.held().model_copy(update={"reason": "of_the_year_2031"})
+    await office.hear(story.assigned(), story.opened(), held)
+
+    task = await task_of(riverbend, referred)
+
+    assert task["statusReason"]["coding"][0]["display"] == "of_the_year_2031"
+
+
 # --- Checks that are repeated (clock.eligibility_recheck) ---------------------------------------
 
 

@@ -53,7 +53,15 @@ async def hold_episode(conn: Connection, referral_id: UUID, reason: str, *, now:
 async def book_visit(
     conn: Connection, referral_id: UUID, *, start: datetime, now: datetime
 ) -> None:
-    """A session is planned; the payer is asked on the day before it (E18, E19)."""
+    """A session is planned; the payer is asked on the day before it (E18, E19).
+
+    Nothing is booked while an episode is on hold, so a booking says that it has resumed.
+    """
+    state, progress = await standing(conn, referral_id)
+    if state is State.ON_HOLD and progress.held_from is State.ADMITTED:
+        await standings.update_state(conn, referral_id, State.ADMITTED)
+        resumed = replace(progress, held_from=None, hold_reason=None)
+        await standings.update_progress(conn, resumed)
     await note_visit(conn, referral_id, Business.BOOKED, now=now)
     day_before = start_of_day(agency_day(start) - timedelta(days=1))
     await add_recheck(conn, referral_id, due_at=max(now, day_before))

@@ -308,6 +308,7 @@ HOLD_TEXTS = {
     "gate-1": "A condition of the first gate no longer holds; the coordinator is looking at it.",
     "hub_inactive": "The hub service has ended; the service waits for a successor hub.",
     "consent_revoked": "A consent that the service needs no longer stands.",
+    "eligibility_lost": "Coverage or another condition of the service no longer holds.",
 }
 
 

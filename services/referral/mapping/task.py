@@ -49,6 +49,8 @@ REASON_DISPLAYS = {
     "gate-1": "Eligibility no longer holds",
     "hub_inactive": "Hub service ended",
     "consent_revoked": "Consent revoked",
+    "eligibility_lost": "Eligibility no longer holds",
+    "referral_ended": "Referral ended",
     "merged": "Joined with another referral",
     "withdrawn": "Withdrawn",
     "declined": "Declined",
@@ -146,7 +148,11 @@ def business_of(view: View) -> Resource | None:
 
 
 def reason_of(reason: Reason) -> Resource:
-    codes = [coding(LOCAL + reason.system, code, REASON_DISPLAYS[code]) for code in reason.codes]
+    # A reason of scheduling that is newer than this table is shown by its code.
+    codes = [
+        coding(LOCAL + reason.system, code, REASON_DISPLAYS.get(code, code))
+        for code in reason.codes
+    ]
     return {"coding": codes, "text": reason.text} if codes else {"text": reason.text}
 
 
