@@ -464,3 +464,23 @@ async def test_an_eligible_referral_whose_hub_ended_is_held_and_comes_back(
     assert await office.state(referred.referral_id) == "eligible"
     assert len(await office.told(EligibilityDenied)) == 1
     assert len(await office.told(EligibilityConfirmed)) == 2
+
+
+async def test_a_goal_taken_back_denies_without_a_reason_and_says_what_is_missing(
+    office: Office, riverbend: Hub
+) -> None:
+    referred = await refer(riverbend)
+    await office.work_until_done()
+    await office.pool.execute("UPDATE hub_goal SET tm_assigned = false")
+    path = f"/api/referral/referrals/{referred.referral_id}/facts"
+
+    for _ in range(2):
+        await office.as_staff("POST", path, {})
+    task = (await riverbend.read(f"Task/{referred.task_id}")).json()
+
+    (denied,) = await office.told(EligibilityDenied)
+    (asked,) = await office.told(ReferralInfoRequested)
+    assert (denied.reasons, asked.items) == ((), (Gap.TM_GOAL,))
+    assert await office.told(ReferralAmended) == []
+    assert (task["status"], await office.state(referred.referral_id)) == ("on-hold", "on_hold")
+    assert "No goal is assigned" in task["statusReason"]["text"]

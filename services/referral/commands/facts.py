@@ -44,7 +44,7 @@ async def learn(
     now: datetime,
     rules: RulePack | None = None,
 ) -> None:
-    """Keep facts by kind, tell which kinds changed, and run gate 1 again."""
+    """Keep facts by kind, tell which kinds changed, and run gate 1 again; with none, only that."""
     pack = rules or eligibility.standing_rules()
     state = await standings.lock_referral(conn, referral_id)
     if state is None:
@@ -55,7 +55,8 @@ async def learn(
         await staff_facts.add_staff_fact(conn, referral_id, kind, value, staff_id=staff_id, now=now)
     await fill_in(conn, referral_id, now=now)
     changed = (*learned, *(("payer_answer",) if answer else ()))
-    await tell(conn, referral_id, changed, now=now)
+    if changed:
+        await tell(conn, referral_id, changed, now=now)
     await triage(conn, referral_id, now=now, rules=pack)
     if answer:
         await enter_answer(conn, referral_id, answer, now=now, rules=pack)
