@@ -22,10 +22,10 @@ from services.referral.commands.tasks import adopt_placer
 from services.referral.commands.triage import raise_item, triage
 from services.referral.domain.intake import Intake, KnownReferral, Referral, Stored
 from services.referral.domain.states import ENDED
+from services.referral.mapping.inbound.asked import placer_of
 from services.referral.mapping.inbound.entries import Entry
 from services.referral.mapping.inbound.graph import Graph
 from services.referral.mapping.inbound.remarks import differing, other_task_number, remarks
-from services.referral.mapping.inbound.resolve import placer_of
 from services.referral.store import hubs, referrals, youths
 from services.referral.store.tasks import Placer, TaskRow
 

@@ -1,7 +1,10 @@
 """One readable submission, and all that it is stored, announced and answered with."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from contracts.codes import HubService, ReferralState
@@ -11,11 +14,14 @@ from services.chassis.fhir.outcome import Issue
 from services.referral.domain import eligibility
 from services.referral.domain.eligibility import Facts
 from services.referral.domain.intake import Identifier, Intake, Referral, open_items
-from services.referral.mapping.inbound.entries import Entry, content_of
+from services.referral.mapping.inbound.entries import Entry, Submission, content_of
 from services.referral.mapping.inbound.facts import intake_from
 from services.referral.mapping.inbound.graph import Graph
 from services.referral.mapping.inbound.judge import Agency, Reading
 from services.referral.mapping.transaction import Answer
+
+MANY_ENTRIES = 100
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,13 @@ class Case:
             organisation_id=self.organisation_id,
             mrn_system=self.mrn_system,
         )
+
+
+async def off_loop(submission: Submission, work: Callable[[], T]) -> T:
+    """Run it, beside the loop where a submission is so large that others would have to wait."""
+    if len(submission.all) <= MANY_ENTRIES:
+        return work()
+    return await asyncio.to_thread(work)
 
 
 def takes_effect(entry: Entry) -> bool:

@@ -1,14 +1,15 @@
 """The rows of a referral: what was sent, what was read from it, and the bytes themselves."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from services.chassis.db import Connection
 from services.chassis.fhir.guard import dumps
 from services.referral.commands.announce import active
-from services.referral.commands.case import Case, is_written
+from services.referral.commands.case import Case, is_written, off_loop
 from services.referral.commands.hub_days import remember_days
 from services.referral.domain.intake import Intake, SentPlan
-from services.referral.mapping.inbound.entries import bundle_digest, content_of
+from services.referral.mapping.inbound.entries import Entry, bundle_digest, content_of
 from services.referral.mapping.mirror import body_of
 from services.referral.mapping.searching import found_by
 from services.referral.store import coverage, hubs, mirror, plans, submissions, youths
@@ -17,14 +18,19 @@ from services.referral.store.mirror import Mirror
 
 async def keep_entries(conn: Connection, case: Case) -> None:
     """Store what was sent as its hub will read it back; what is unchanged is not touched."""
+    rows = await off_loop(case.reading.submission, lambda: rows_of(case.entries))
+    await mirror.add_mirrors(conn, case.organisation_id, case.youth_id, case.referral_id, rows)
+
+
+def rows_of(entries: Sequence[Entry]) -> list[Mirror]:
     rows = []
-    for entry in filter(is_written, case.entries):
+    for entry in filter(is_written, entries):
         type_, _, id_ = entry.ref.partition("/")
         numbers = tuple(str(identifier) for identifier in entry.identifiers)
         tokens, names, dated = found_by(entry.resource)
         body, content = body_of(entry), content_of(entry)
         rows.append(Mirror(type_, id_, numbers, tokens, names, dated, body, entry.shape, content))
-    await mirror.add_mirrors(conn, case.organisation_id, case.youth_id, case.referral_id, rows)
+    return rows
 
 
 async def keep_facts(

@@ -1,11 +1,9 @@
 """Take in what a hub sent: a new referral, the same one again, or an amendment of a known one."""
 
-import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 from uuid import UUID, uuid4
 
 from contracts.rules import RulePack
@@ -21,6 +19,7 @@ from services.referral.commands.case import (
     Receipt,
     Sender,
     is_same,
+    off_loop,
     referral_from,
     takes_effect,
 )
@@ -28,6 +27,7 @@ from services.referral.commands.keep import keep_bytes, keep_entries, keep_facts
 from services.referral.commands.tasks import open_task
 from services.referral.commands.triage import triage
 from services.referral.domain.intake import Identifier, KnownReferral, Organisation
+from services.referral.mapping.inbound.asked import Asked, asked, key_of, names_in, placer_of
 from services.referral.mapping.inbound.entries import Entry, Submission, bundle_digest
 from services.referral.mapping.inbound.graph import Directory, Graph
 from services.referral.mapping.inbound.judge import Agency, Reading, judge
@@ -39,23 +39,10 @@ from services.referral.mapping.inbound.remarks import (
     two_children,
     unknown_update,
 )
-from services.referral.mapping.inbound.resolve import (
-    IMPERSONAL,
-    Asked,
-    Found,
-    Matching,
-    asked,
-    key_of,
-    names_in,
-    placer_of,
-    raise_if_refused,
-)
+from services.referral.mapping.inbound.resolve import IMPERSONAL, Found, Matching, raise_if_refused
 from services.referral.mapping.terms import NPI
 from services.referral.store import mirror, organisations, referrals, submissions, tasks, youths
 from services.referral.store.tasks import Placer, TaskRow
-
-MANY_ENTRIES = 100
-T = TypeVar("T")
 
 ORGANISATION = re.compile(r'"Organization/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"')
 
@@ -140,13 +127,6 @@ async def same_again(
         raise FhirRefused(409, [known_other_content(f"{request.path}.identifier")])
     said = answers(case, map(differing, other), task=task, is_replay=True)
     return Receipt(known.referral_id, known.version, False, said)
-
-
-async def off_loop(submission: Submission, work: Callable[[], T]) -> T:
-    """Run it, beside the loop where a submission is so large that others would have to wait."""
-    if len(submission.all) <= MANY_ENTRIES:
-        return work()
-    return await asyncio.to_thread(work)
 
 
 # --- What is already here -------------------------------------------------------------------------

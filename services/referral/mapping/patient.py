@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.referral.domain.intake import Stored
+from services.referral.mapping.inbound.asked import is_typed
 from services.referral.mapping.inbound.entries import Resource
-from services.referral.mapping.inbound.resolve import is_typed
 from services.referral.mapping.mirror import mirror_from_stored
 from services.referral.mapping.terms import IDENTIFIER_TYPE, MASSHEALTH_MEMBER
 

@@ -17,12 +17,12 @@ from services.referral.domain.intake import (
     Window,
     Youth,
 )
+from services.referral.mapping.inbound.asked import is_typed, mrn_of
 from services.referral.mapping.inbound.dates import last_day, period_of, whole_day
 from services.referral.mapping.inbound.entries import Entry, Resource, identifiers_of
 from services.referral.mapping.inbound.graph import Graph
 from services.referral.mapping.inbound.hubs import hubs_from
 from services.referral.mapping.inbound.plans import plan_from
-from services.referral.mapping.inbound.resolve import is_typed, mrn_of
 from services.referral.mapping.terms import (
     DO_NOT_CONTACT,
     INTERPRETER_REQUIRED,

@@ -10,11 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from services.chassis.fhir.outcome import Issue
+from services.referral.mapping.inbound.asked import key_of
 from services.referral.mapping.inbound.dates import last_day
 from services.referral.mapping.inbound.entries import Entry, Submission
 from services.referral.mapping.inbound.graph import Graph
 from services.referral.mapping.inbound.plans import is_mentoring
-from services.referral.mapping.inbound.resolve import WHOSE, Resolved, key_of
+from services.referral.mapping.inbound.resolve import WHOSE, Resolved
 
 OLDEST_YEARS = 120
 
