@@ -284,6 +284,23 @@ async def test_the_goals_of_another_child_are_never_taken_for_this_ones(rig: Rig
     assert located(one.json(), "Practitioner") == located(two.json(), "Practitioner")
 
 
+async def test_naming_another_child_gives_no_hold_on_what_is_its(rig: Rig, hub: Hub) -> None:
+    one = await hub.refer(make_bundle())
+    bundle = make_bundle(number="REF-2", mrn="RB-2", member="100000000002")
+    of(bundle, "Practitioner")["extension"] = [
+        {
+            "url": "https://ehr.riverbend.example/sibling",
+            "valueReference": {"reference": located(one.json(), "Patient")},
+        }
+    ]
+
+    two = await hub.refer(bundle)
+
+    assert two.status_code == 200, two.json()
+    for type_ in ("Patient", "Goal", "CarePlan", "EpisodeOfCare"):
+        assert located(one.json(), type_) != located(two.json(), type_)
+
+
 async def test_a_request_cannot_lean_on_another_childs_coverage(rig: Rig, hub: Hub) -> None:
     one = await hub.refer(make_bundle())
     bundle = without(make_bundle(number="REF-2", mrn="RB-2", member="100000000002"), "Coverage")
