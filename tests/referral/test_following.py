@@ -189,7 +189,7 @@ async def test_a_corrected_note_is_no_second_session(
     office: Office, riverbend: Hub, referred: Referred
 ) -> None:
     story = Story(referred)
-    await office.hear(story.assigned(), story.opened(), story.logged())
+    await office.hear(story.assigned(), story.opened(), story.logged(), story.booked())
     version = (await task_of(riverbend, referred))["meta"]["versionId"]
 
     await office.hear(story.logged(version=2))

@@ -1,12 +1,12 @@
 """What becomes of a referral after each fact; a machine ends none (DOMAIN.md §5.1)."""
 
-import asyncio
 import copy
 import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from contracts.codes import Gap
@@ -20,6 +20,8 @@ from contracts.events import (
     ReferralStatusChanged,
     ReferralWithdrawn,
 )
+from services.chassis.db import transaction
+from services.referral.commands.triage import looks_like
 from tests.referral.desk import Desk, Office, refer
 from tests.referral.rig import Hub, example
 
@@ -311,16 +313,17 @@ async def test_the_second_of_two_that_look_alike_waits_for_a_person(
     assert len(desk.asked) == 1
 
 
-async def test_of_two_that_come_at_once_one_waits(
-    office: Office, riverbend: Hub, desk: Desk
+async def test_of_two_that_come_at_once_the_later_waits_for_the_first(
+    office: Office, riverbend: Hub
 ) -> None:
-    other = await second_hub(office)
+    """Neither would see the other's row before it is committed."""
+    one = await refer(riverbend)
+    two = await refer(await second_hub(office), sent_again_by_another())
 
-    one, two = await asyncio.gather(refer(riverbend), refer(other, sent_again_by_another()))
-    await office.work_until_done()
-
-    states = {await office.state(found.referral_id) for found in (one, two)}
-    assert states == {"eligible", "duplicate_review"}
+    async with transaction(office.pool) as first, transaction(office.pool) as second:
+        await looks_like(first, UUID(one.referral_id))
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await looks_like(second, UUID(two.referral_id))
 
 
 async def test_a_person_says_that_it_is_another_child(
