@@ -22,4 +22,5 @@ $(INSTALLED): requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements.lock
 	$(BIN)/python -m deploy.local.jars
+	$(BIN)/python -m deploy.local.zipkin
 	touch $@

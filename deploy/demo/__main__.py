@@ -19,6 +19,7 @@ from deploy.demo.actors import Refusal, World
 from deploy.demo.cast import Cast, arrive
 from deploy.demo.children import without_goals, without_hub_service
 from deploy.demo.journey import Journey
+from deploy.demo.trace import trace_page
 from deploy.local.machine import Missing
 from deploy.local.stack import Addresses, Stack
 
@@ -54,7 +55,8 @@ async def demonstrate(addresses: Addresses, seed: int) -> bool:
     await cast.serve(journeys[:-1])
     account = await cast.settled()
     show(account)
-    show_addresses(addresses, journeys[0])
+    trace = await trace_page(addresses, journeys[0].referral_id)
+    show_addresses(addresses, journeys[0], trace)
     return account.is_right
 
 
@@ -87,7 +89,7 @@ def show(account: Account) -> None:
         console.print(f"[red]Accepted from a hub, but in no database: {account.unknown}")
 
 
-def show_addresses(addresses: Addresses, journey: Journey) -> None:
+def show_addresses(addresses: Addresses, journey: Journey, trace: str) -> None:
     print(
         f"""
 The stack goes on running. To look at:
@@ -96,6 +98,7 @@ The stack goes on running. To look at:
   the payer's log        {addresses.simulators["payer"]}/log
   a journey, event by event
                          .venv/bin/python -m services.cli story {journey.referral_id}
+  its trace, hub to hub  {trace}
   metrics of a service   {addresses.ops["referral"]}/metrics
   logs                   {addresses.home}/log
   stop it                make down

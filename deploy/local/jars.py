@@ -67,16 +67,20 @@ def known() -> dict[str, str]:
 
 
 def by_maven(folder: Path) -> bool:
+    each = (DEPENDENCY.format(*coordinate.split(":")) for coordinate in COORDINATES)
+    return maven_copies("".join(each), folder)
+
+
+def maven_copies(dependencies: str, folder: Path, *options: str) -> bool:
     """Let the system's Maven, if there is one, resolve with its own settings."""
     maven = program("mvn")
     if not maven:
         return False
     pom = folder.with_suffix(".pom.xml")
-    each = (DEPENDENCY.format(*coordinate.split(":")) for coordinate in COORDINATES)
-    pom.write_text(POM.format("".join(each)))
+    pom.write_text(POM.format(dependencies))
     goal = ["-DincludeScope=runtime", f"-DoutputDirectory={folder}", "dependency:copy-dependencies"]
     done = subprocess.run(
-        [maven, "-q", "-B", "-f", pom, *goal], stdout=subprocess.DEVNULL, check=False
+        [maven, "-q", "-B", "-f", pom, *options, *goal], stdout=subprocess.DEVNULL, check=False
     )
     return done.returncode == 0
 

@@ -25,6 +25,7 @@ from deploy.local.nginx import Nginx
 from deploy.local.part import Part, write
 from deploy.local.postgres import Postgres, make_database, until_answers
 from deploy.local.seed import hubs, seed
+from deploy.local.zipkin import Zipkin, zipkin_jar
 from services.chassis.migrate import migrate
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +33,7 @@ SERVICES = ("referral", "scheduling", "documentation", "notifications")
 SIMULATORS = ("identity", "payer", "hub")
 READY_SECONDS = 90
 PREFERRED_PORT = 8080
+NO_TRACE_PAGE = "none here: `.venv/bin/python -m deploy.local.zipkin`, then `make up`, brings one"
 STAFF_ISSUER = "https://staff.northlight.example"  # a name: people's ids are made from it
 AGENCY = {  # of our FHIR examples
     "AGENCY_ID": "7d3c2a10-5b1f-4c53-9a44-2f0a6b0e0016",
@@ -53,6 +55,11 @@ class Addresses:
     dsn: dict[str, str] = field(repr=False)
     simulators: dict[str, str]
     files: dict[str, str]
+    traces: str | None = None
+
+    def trace(self, id_: str) -> str:
+        """The page of one trace, or in words how to get a trace page."""
+        return f"{self.traces}/zipkin/traces/{id_}" if self.traces else NO_TRACE_PAGE
 
     @classmethod
     def read(cls, home: Path) -> "Addresses":
@@ -80,6 +87,8 @@ class Stack:
         self.clock = clock
         self.simulators = SIMULATORS if simulators else ()
         self.certificate = certificate
+        # As for a service: none, zipkin (a page of this stack's own) or otlp (WAYPOST_TRACES_URL).
+        self.traces = os.environ.get("WAYPOST_TRACES", "zipkin")
 
     # --- What people call ------------------------------------------------------------------------
 
@@ -152,6 +161,12 @@ class Stack:
         where = self.home / "gateway"
         return Nginx(where, self.port("gateway"), ports, self.certificate)
 
+    @property
+    def zipkin(self) -> Zipkin | None:
+        """The trace page, where it is wanted and can be had."""
+        jar = zipkin_jar() if self.traces == "zipkin" else None
+        return Zipkin(jar, self.port("zipkin")) if jar else None
+
     def infrastructure(self) -> list[Part]:
         return [self.postgres.part(), self.kafka.part(), *map(self.simulator, self.simulators)]
 
@@ -160,7 +175,12 @@ class Stack:
             *self.infrastructure(),
             *map(self.service, SERVICES),
             self.gateway.part(),
+            *self.beside(),
         ]
+
+    def beside(self) -> list[Part]:
+        """What nothing else needs: it is started with the rest, and nobody waits for it."""
+        return [self.zipkin.part()] if self.zipkin else []
 
     def simulator(self, name: str) -> Part:
         options = [f"--port={self.port(name)}", f"--home={self.home / name}"]
@@ -186,10 +206,19 @@ class Stack:
             "CURSOR_KEY": self.secret("cursor"),
             "ALLOW_LOOPBACK_ENDPOINTS": "true",
             **{f"{peer}_URL".upper(): self.url(f"{peer}-ops") for peer in SERVICES},
+            **self.trace_settings(),
             **AGENCY,
         }
         env = {f"WAYPOST_{setting}": value for setting, value in settings.items()}
         return python_part(name, f"services.{name}.app", stage=2, env=env)
+
+    def trace_settings(self) -> dict[str, str]:
+        """Without a page nothing is sent; an address of one's own is the caller's to give."""
+        if self.zipkin:
+            return {"TRACES": "zipkin", "TRACES_URL": self.zipkin.spans_url}
+        if self.traces == "otlp":
+            return {"TRACES": "otlp", "TRACES_URL": os.environ.get("WAYPOST_TRACES_URL", "")}
+        return {"TRACES": "none"}
 
     # --- Steps of up -----------------------------------------------------------------------------
 
@@ -225,8 +254,10 @@ class Stack:
             seed(addresses, {f"WAYPOST_{name}": value for name, value in settings.items()})
 
     def wait_for_everything(self) -> None:
+        beside = {part.name for part in self.beside()}
         for part in self.everything():
-            self.wait_for(part.name)
+            if part.name not in beside:
+                self.wait_for(part.name)
 
     def wait_for(self, part: str) -> None:
         try:
@@ -241,6 +272,8 @@ class Stack:
             return lambda: says_ok(f"{self.url(f'{part}-ops')}/health/ready")
         if part == "gateway":
             return lambda: says_ok(f"{self.gateway.base_url}/gateway/health")
+        if part == "zipkin":
+            return lambda: says_ok(f"{self.url(part)}/health")
         return lambda: bool(self.pid(part)) and accepts(self.port(part))
 
     # --- Ports, secrets, files -------------------------------------------------------------------
@@ -250,7 +283,8 @@ class Stack:
         file = self.home / "ports.json"
         ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
         ops = [f"{service}-ops" for service in SERVICES]
-        names = ["gateway", "postgres", "kafka", "controller", *SERVICES, *ops, *SIMULATORS]
+        names = ["gateway", "postgres", "kafka", "controller", "zipkin"]
+        names += [*SERVICES, *ops, *SIMULATORS]
         running = self.folder.running()
         ours = {name for name in names if owner_of(name) in running}
         kept = {name for name in names if name in ours or (name in ports and is_free(ports[name]))}
@@ -306,6 +340,7 @@ class Stack:
             dsn={name: self.dsn(name) for name in SERVICES},
             simulators={name: self.url(name) for name in self.simulators},
             files={"clock": str(self.home / "clock"), "log": str(self.folder.log)},
+            traces=self.zipkin.url if self.zipkin else None,
         )
 
     def write_down(self, addresses: Addresses) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.local.machine import Missing
-from deploy.local.stack import ROOT, Addresses, Stack
+from deploy.local.stack import NO_TRACE_PAGE, ROOT, Addresses, Stack
 
 HOME = ROOT / "var"
 
@@ -57,6 +57,7 @@ def described(addresses: Addresses) -> str:
         "Doors for staff": f"{addresses.base_url}/api/<service>",
         "Kafka": addresses.kafka,
         **{f"{name}, simulated": url for name, url in addresses.simulators.items()},
+        "Traces": addresses.traces or NO_TRACE_PAGE,
         "Logs": addresses.files["log"],
         "For the waypost command": f". {addresses.home}/waypost.env",
     }

@@ -1,5 +1,6 @@
 """Spans to a local Zipkin page. Everywhere else they leave as OTLP (WAYPOST_TRACES=otlp)."""
 
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,18 +19,28 @@ KINDS = {
 }
 
 
+MOST_HELD = 5_000  # spans kept while the page is away; it may start after us
+
+
 class ZipkinExporter(SpanExporter):
+    """Posts spans; those that nobody took are sent again with the next ones."""
+
     def __init__(self, url: str) -> None:
         self.url = url
+        self.held: deque[bytes] = deque(maxlen=MOST_HELD)
+        # Never the environment's proxy: the page is on this machine.
+        self.http = httpx.Client(timeout=2, trust_env=False)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        body = orjson.dumps([zipkin_span(span) for span in spans])
+        self.held.extend(orjson.dumps(zipkin_span(span)) for span in spans)
+        body = b"[" + b",".join(self.held) + b"]"
         try:
-            answer = httpx.post(
-                self.url, content=body, headers={"content-type": "application/json"}, timeout=2
+            answer = self.http.post(
+                self.url, content=body, headers={"content-type": "application/json"}
             )
         except httpx.HTTPError:
             return SpanExportResult.FAILURE
+        self.held.clear()  # also when it said no: it would say so again
         return SpanExportResult.SUCCESS if answer.is_success else SpanExportResult.FAILURE
 
 
