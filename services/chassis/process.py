@@ -72,7 +72,9 @@ async def serve(service: Service) -> None:
         context = await open_context(service, stack)
         status = Health()
         public, ops = apps(service, context, status)
-        parts = background(service, context, ops.state.metrics)
+        worker = worker_of(service, context)
+        await loops.patiently("leases", worker.take_back)
+        parts = background(service, context, worker, ops.state.metrics)
         running = loops.Group(status, parts)
         servers = [
             Server(settings_for(public, service.settings, service.settings.port)),
@@ -168,15 +170,19 @@ def inbox_of(service: Service) -> Inbox | None:
     return Inbox(service.name, service.handlers) if service.handlers else None
 
 
+def worker_of(service: Service, context: Context) -> Worker:
+    worker = Worker(context.pool, service.settings.instance)
+    inside, calls = service.work(context)
+    worker.inside, worker.calls = dict(inside), dict(calls)
+    return worker
+
+
 def background(
-    service: Service, context: Context, metrics: Metrics
+    service: Service, context: Context, worker: Worker, metrics: Metrics
 ) -> dict[str, Callable[[], Awaitable[None]]]:
     """The loops of this process, by name. Each is begun again whenever it ends or fails."""
     settings, pool = service.settings, context.pool
     parts: dict[str, Callable[[], Awaitable[None]]] = {}
-    worker = Worker(pool)
-    inside, calls = service.work(context)
-    worker.inside, worker.calls = dict(inside), dict(calls)
     parts |= loops.work_parts(worker, context.clock)
     relay = Relay(f"{service.name}.v1", loops.producer_opener(settings.kafka_servers))
     parts["relay"] = lambda: loops.relay(settings.database_dsn, pool, relay)
