@@ -129,6 +129,8 @@ async def test_a_payer_reads_the_patient_of_its_member_and_no_more(rig: Rig, hub
     assert set(patient) == {
         *("resourceType", "id", "meta", "identifier", "active", "name", "gender", "birthDate")
     }
+    stranger = Hub(rig.http, await rig.payer("another"), PartnerKind.PAYER, "system/*.rs")
+    assert (await stranger.read(f"Patient/{youth_id}")).status_code == 404
     for ref in (located(answer, "ServiceRequest"), located(answer, "Coverage")):
         assert (await payer.read(ref)).status_code == 404
     assert (await payer.read(located(answer, "Goal"))).status_code == 404
