@@ -136,6 +136,7 @@ async def test_what_belongs_to_a_referral_is_amended_alone(
     assert answer.status_code == 200, answer.json()
     (amended,) = await rig.told(ReferralAmended)
     assert amended.changed_fields == (field,)
+    assert len(await rig.told(HubPlanUpdated)) == (2 if field == "plan" else 1)
     shown = (await hub.read(located(first.json(), type_))).json()
     assert shown["meta"]["versionId"] == "2"
     assert all(shown[name] == value for name, value in changes.items())
