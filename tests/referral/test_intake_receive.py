@@ -94,6 +94,19 @@ async def test_two_referrals_of_one_new_child_at_once_make_one_youth(rig: Rig, h
     assert (await rig.count("youth"), await rig.count("referral")) == (1, 6)
 
 
+async def test_first_referrals_at_once_make_one_mirror_of_the_clinician_whom_all_name(
+    rig: Rig, hub: Hub
+) -> None:
+    """Two mirrors of one number would refuse every later referral: which is meant? (412)."""
+    bundles = [make_bundle(number=f"REF-{n}", mrn=f"MRN-{n}") for n in range(6)]
+
+    answers = await asyncio.gather(*map(hub.insist, bundles))
+    later = await hub.refer(make_bundle(number="REF-9", mrn="MRN-9"))
+
+    assert {answer.status_code for answer in (*answers, later)} == {200}
+    assert await rig.count("mirror WHERE type = 'Practitioner'") == 1
+
+
 async def test_the_same_content_exported_anew_changes_nothing(rig: Rig, hub: Hub) -> None:
     bundle = make_bundle(only_if_new=False)
     first = await hub.refer(bundle)

@@ -68,6 +68,10 @@ async def receive(
     known = await known_referral(conn, submission, question, sender)
     task = await tasks.task_by_referral(conn, known.referral_id) if known else None
     found = await what_is_here(conn, question, known, directory, sender)
+    if fresh := persons_unmet(submission, found, sender):
+        # Two first referrals at once must not each make the clinician whom both name.
+        await referrals.lock_numbers(conn, fresh)
+        found = await what_is_here(conn, question, known, directory, sender)
     found = replace(found, task_id=task.task_id if task else None)
     matching = Matching(submission, found, base_url=sender.base_url, mint=uuid4)
     resolved = await off_loop(submission, matching.run)
@@ -154,6 +158,18 @@ def locks(question: Asked) -> list[str]:
     numbers = [question.key] if question.key else []
     conditions = [condition for _, condition in question.conditions]
     return [*map(str, [*numbers, *question.mrns]), *conditions]
+
+
+def persons_unmet(submission: Submission, found: Found, sender: Sender) -> list[str]:
+    """The numbers of clinicians, places and strange organisations that this hub names first."""
+    met = {(row.type, number) for row in found.stored for number in row.identifiers}
+    return [
+        f"{sender.organisation_id} {entry.type} {number}"
+        for entry in submission.all
+        if entry.type in IMPERSONAL and not found.directory.named(entry.identifiers)
+        for number in map(str, entry.identifiers)
+        if (entry.type, number) not in met
+    ]
 
 
 async def known_referral(
