@@ -349,6 +349,39 @@ class EpisodeOnHold(FromScheduling):
     effective: date
 
 
+class EpisodeResumed(FromScheduling):
+    """The reason of a hold is gone: sessions are booked and held again."""
+
+    type: ClassVar[str] = "EpisodeResumed.v1"
+    subject: ClassVar[str] = "episode_id"
+
+    episode_id: UUID
+    reason: str = Field(description="The code of the hold that is over, as EpisodeOnHold gave it.")
+    effective: date
+
+
+class EpisodeClosing(FromScheduling):
+    """A person ends an episode: what is still planned is cancelled, then it is closed."""
+
+    type: ClassVar[str] = "EpisodeClosing.v1"
+    subject: ClassVar[str] = "episode_id"
+
+    episode_id: UUID
+    reason: str = Field(description="A code: goals_achieved, hub_ended, moved …")
+    effective: date = Field(description="Last day of the episode.")
+
+
+class EpisodeClosed(FromScheduling):
+    """An episode is over; sessions of its last day and before may still be written down."""
+
+    type: ClassVar[str] = "EpisodeClosed.v1"
+    subject: ClassVar[str] = "episode_id"
+
+    episode_id: UUID
+    reason: str = Field(description="A code: goals_achieved, hub_ended, moved …")
+    effective: date = Field(description="Last day of the episode.")
+
+
 class AppointmentBooked(FromScheduling):
     """A session is planned."""
 
