@@ -55,6 +55,7 @@ FAMILY = [
     "Quiroga",
     "Ramaswamy",
 ]
+TWINS = [("Jayden", "Jaylen"), ("Mira", "Mina"), ("Aiden", "Aidan"), ("Kara", "Kaya")]
 GUARDIANS = ["Marta", "Samuel", "Ines", "Pavel", "Rosa", "Tomas", "Lena", "Viktor"]
 TOWNS = [("Holyoke", "01040"), ("Chicopee", "01013"), ("Springfield", "01103"), ("Ludlow", "01056")]
 SERVICES = {
@@ -151,6 +152,38 @@ def without_goals(child: Child) -> Child:
     return replace(child, names_goals=False)
 
 
+def twins(child: Child) -> tuple[Child, Child]:
+    """This child and a twin: all but alike in name and number, at home in one place."""
+    first, second = TWINS[child.number % len(TWINS)]
+    member = int(child.member_id)
+    return (
+        replace(child, given=first),
+        replace(
+            child,
+            given=second,
+            mrn=f"{child.mrn}-2",
+            placer=f"{child.placer}-2",
+            member_id=str(member - 1 if member % 10 else member + 1),
+        ),
+    )
+
+
+def same_child(child: Child, other: Child) -> Child:
+    """`other`'s referral, with this child in it: two hubs refer one child."""
+    return replace(
+        other,
+        given=child.given,
+        middle=child.middle,
+        family=child.family,
+        guardian=child.guardian,
+        birth_date=child.birth_date,
+        gender=child.gender,
+        languages=child.languages,
+        town=child.town,
+        member_id=child.member_id,
+    )
+
+
 def member_of(child: Child, today: date) -> dict[str, Any]:
     """The child as its payer knows it: what the payer simulator is taught."""
     return {
@@ -180,6 +213,35 @@ def amendment(child: Child, *, agency_npi: str, payer: tuple[str, str], now: dat
         if entry["resource"]["resourceType"] == "ServiceRequest":
             url = entry["request"].pop("ifNoneExist")
             entry["request"] = {"method": "PUT", "url": f"ServiceRequest?{url}"}
+    return sent
+
+
+def without_goal(
+    child: Child, number: int, *, agency_npi: str, payer: tuple[str, str], now: datetime
+) -> Resource:
+    """The same referral again, and a plan from which one goal has gone."""
+    sent = amendment(child, agency_npi=agency_npi, payer=payer, now=now)
+    value = f"G-{child.placer}-{number}"
+    gone = next(
+        entry
+        for entry in sent["entry"]
+        if entry["resource"]["resourceType"] == "Goal"
+        and entry["resource"]["identifier"][0]["value"] == value
+    )
+    sent["entry"].remove(gone)
+    reference = {"reference": gone["fullUrl"]}
+    for entry in sent["entry"]:
+        resource = entry["resource"]
+        if resource["resourceType"] == "CarePlan":
+            resource["goal"].remove(reference)
+            entry["request"] = {
+                "method": "PUT",
+                "url": f"CarePlan?{entry['request']['ifNoneExist']}",
+            }
+        if resource["resourceType"] == "ServiceRequest":
+            resource["extension"] = [
+                one for one in resource["extension"] if one["valueReference"] != reference
+            ]
     return sent
 
 

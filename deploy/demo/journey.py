@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from deploy.demo.actors import Json, Refusal, World, until
-from deploy.demo.children import Child, amendment, bundle, member_of
+from deploy.demo.actors import Answer, Json, Refusal, World, until
+from deploy.demo.children import Child, amendment, bundle, member_of, without_goal
 
 AGENCY_ZONE = ZoneInfo("America/New_York")
 COORDINATOR, SCHEDULER, SUPERVISOR = "carla.coordinator", "sam.scheduler", "sofia.supervisor"
 ATTESTED = ("consent-treatment", "consent-roi-hub", "documents")
+SESSIONS = "/api/documentation/sessions"
 RATINGS = (1, 2, 3)  # of the skill practised, session by session
 
 
@@ -79,6 +80,17 @@ class Journey:
             raise Refusal(f"{self.hub}: the amendment was answered {answer.status}: {answer.body}")
         self.say(f"{self.hub} sends what was missing")
 
+    async def drop_goal(self, number: int) -> None:
+        """The hub's plan goes on without one of its goals."""
+        now = self.world.now()
+        sent = without_goal(
+            self.child, number, agency_npi=self.agency_npi, payer=self.payer, now=now
+        )
+        answer = await self.world.hub(self.hub, "refer", sent)
+        if answer.status != 200:
+            raise Refusal(f"{self.hub}: the amendment was answered {answer.status}: {answer.body}")
+        self.say(f"{self.hub} drops a goal from its plan")
+
     async def asks(self) -> Json:
         task = await self.task()
         return task if task and self.business(task) == "awaiting-information" else None
@@ -117,8 +129,15 @@ class Journey:
             await self.world.staff(person, "POST", path, body)
         self.say("staff attest consents, documents and medical necessity")
 
-    async def be_matched(self) -> None:
-        """The scheduler takes the best of the mentors whom no filter excludes."""
+    async def revoke(self, kind: str) -> None:
+        """The guardian takes a consent back, from now on."""
+        path = f"/api/referral/referrals/{self.referral_id}/attestations"
+        body = {"kind": kind, "stands": False, "given_by": "guardian"}
+        await self.world.staff(COORDINATOR, "POST", path, body)
+        self.say(f"the guardian revokes {kind}")
+
+    async def be_matched(self, mentor: str | None = None) -> None:
+        """The scheduler takes the mentor asked for, else the best whom no filter excludes."""
         path = f"/api/scheduling/waitlist/{self.referral_id}/matches"
 
         async def matches() -> Json:
@@ -126,7 +145,10 @@ class Journey:
             return answer.body if answer.status == 200 else None
 
         found = await until(f"{self.child.placer}: on the waiting list", matches)
-        best = next((match for match in found if match["fits"]), None)
+        wanted = [
+            match for match in found if match["fits"] and mentor in (None, match["mentor_id"])
+        ]
+        best = next(iter(wanted), None)
         if best is None:
             why = {match["name"]: match["excluded"] for match in found}
             raise Refusal(f"No mentor fits {self.child.placer}: {why}")
@@ -164,30 +186,49 @@ class Journey:
     async def hold(self, mentor: str) -> None:
         """After each session the mentor writes and signs a note; the supervisor co-signs it."""
         for number, appointment in enumerate(self.appointments):
-            goals = await self.goals(mentor, appointment["start"])
-            body = {
-                "episode_id": self.episode_id,
-                "appointment_id": appointment["appointment_id"],
-                "start": appointment["start"],
-                "end": appointment["end"],
-                "place_of_service": appointment["place_of_service"],
-                "modality": appointment["modality"],
-                "goals": [
-                    {
-                        "goal_id": goal["goal_id"],
-                        "scale": "milestone",
-                        "value": RATINGS[min(number, 2)],
-                        "measured_by": "mentor",
-                    }
-                    for goal in goals
-                ],
-                "texts": {"intervention": "Role-play and rehearsal.", "response": "Took part."},
-            }
-            path = "/api/documentation/sessions"
-            note = (await self.world.staff(mentor, "POST", path, body)).body
-            await self.world.staff(mentor, "POST", f"{path}/{note['session_id']}/sign")
-            await self.world.staff(SUPERVISOR, "POST", f"{path}/{note['session_id']}/cosign")
+            body = self.note(
+                datetime.fromisoformat(appointment["start"]),
+                datetime.fromisoformat(appointment["end"]),
+                await self.goals(mentor, appointment["start"]),
+                value=RATINGS[min(number, 2)],
+            )
+            note = await self.draft(
+                mentor, body | {"appointment_id": appointment["appointment_id"]}
+            )
+            await self.sign(mentor, note)
+            await self.cosign(note)
         self.say(f"{len(self.appointments)} sessions held, signed and co-signed")
+
+    def note(self, start: datetime, end: datetime, goals: list[Json], *, value: int = 1) -> Json:
+        """What a mentor writes of a session that was not booked; each goal with its rating."""
+        return {
+            "episode_id": self.episode_id,
+            "start": start.isoformat(),
+            "end": end.isoformat(),
+            "place_of_service": "99",
+            "modality": "in-person",
+            "goals": [
+                {
+                    "goal_id": goal["goal_id"],
+                    "scale": "milestone",
+                    "value": value,
+                    "measured_by": "mentor",
+                }
+                for goal in goals
+            ],
+            "texts": {"intervention": "Role-play and rehearsal.", "response": "Took part."},
+        }
+
+    async def draft(self, mentor: str, body: Json) -> Json:
+        return (await self.world.staff(mentor, "POST", SESSIONS, body)).body
+
+    async def sign(self, mentor: str, note: Json, *, refused_ok: bool = False) -> Answer:
+        path = f"{SESSIONS}/{note['session_id']}/sign"
+        return await self.world.staff(mentor, "POST", path, refused_ok=refused_ok)
+
+    async def cosign(self, note: Json) -> Answer:
+        path = f"{SESSIONS}/{note['session_id']}/cosign"
+        return await self.world.staff(SUPERVISOR, "POST", path)
 
     async def goals(self, mentor: str, start: str) -> list[Json]:
         """The goals that a session of that day may cite, once their text has come."""
