@@ -203,6 +203,7 @@ class Hubs:
         hub.log.add(
             "received",
             webhook_id=request.headers.get("webhook-id"),
+            traceparent=request.headers.get("traceparent"),
             verified=verified,
             authorised=request.headers.get("authorization") == AUTHORIZATION,
             answered=200 if mode == "normal" else mode,

@@ -34,7 +34,7 @@ class Peers:
 
     async def get(self, service: str, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
         """A peer's answer as parsed JSON; `NotFound` for its 404, else `PeerUnavailable`."""
-        with telemetry.span(f"ask {service}", kind=telemetry.SpanKind.CLIENT):
+        with telemetry.asking(service, f"ask {service}"):
             headers = {"authorization": f"Bearer {self.assertion(service)}", **telemetry.carried()}
             try:
                 answer = await self.http.get(

@@ -11,7 +11,17 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-__all__ = ["PASSED_ON", "SpanKind", "carried", "provide", "span", "stop", "trace_id", "trace_of"]
+__all__ = [
+    "PASSED_ON",
+    "SpanKind",
+    "asking",
+    "carried",
+    "provide",
+    "span",
+    "stop",
+    "trace_id",
+    "trace_of",
+]
 
 PASSED_ON = ("traceparent", "tracestate")  # and no baggage: it is the caller's text
 
@@ -56,6 +66,14 @@ def span(
     finally:
         context.detach(token)
         current.end()
+
+
+@contextmanager
+def asking(peer: str, name: str) -> Iterator[Span]:
+    """A span around a request that we make; `peer` is who is asked, as a trace page names it."""
+    with span(name, kind=SpanKind.CLIENT) as current:
+        current.set_attribute("peer.service", peer)
+        yield current
 
 
 def carried() -> dict[str, str]:

@@ -59,6 +59,8 @@ def zipkin_span(span: ReadableSpan) -> dict[str, Any]:
         out["parentId"] = format(span.parent.span_id, "016x")
     if kind := KINDS.get(span.kind):
         out["kind"] = kind
+    if peer := out["tags"].get("peer.service"):
+        out["remoteEndpoint"] = {"serviceName": peer}  # an edge to a partner who sends no spans
     if span.status.description:
         out["tags"]["error"] = span.status.description
     return out

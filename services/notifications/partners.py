@@ -17,6 +17,7 @@ from uuid import UUID
 
 import httpx
 
+from services.chassis import telemetry
 from services.notifications.domain.attempts import Answered, Failed, Unsent
 from services.notifications.domain.endpoints import endpoint_fault, header_pair, may_connect
 from services.notifications.domain.subscriptions import Channel, Release
@@ -127,11 +128,17 @@ class Hook:
             "webhook-timestamp": str(seconds),
             "webhook-signature": signature(secret, id_, seconds, body),
         }
+        with telemetry.asking("hub", "tell hub"):
+            return await self.within(channel, headers | telemetry.carried(), body)
+
+    async def within(
+        self, channel: Channel, headers: dict[str, str], body: bytes
+    ) -> Answered | Failed:
         try:
             async with asyncio.timeout(channel.timeout_seconds):
                 return await self.send(channel.endpoint, headers, body)
         except Forbidden:
-            log.error("endpoint-forbidden", extra={"webhook_id": id_})
+            log.error("endpoint-forbidden", extra={"webhook_id": headers["webhook-id"]})
             return Failed(Unsent.FORBIDDEN)
         except TimeoutError:
             return Failed(Unsent.TIMEOUT)

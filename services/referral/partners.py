@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import httpx
 
+from services.chassis import telemetry
 from services.chassis.errors import Unavailable
 from services.referral.domain.payer import Answer, Benefit, Question, same_name
 
@@ -42,12 +43,13 @@ class HttpPayer:
 
     async def ask(self, desk: Desk, question: Question) -> Answer:
         try:
-            answer = await self.http.post(
-                address(desk),
-                json=fields_of(question),
-                headers={"authorization": f"Bearer {desk.token}"},
-                timeout=ANSWER_SECONDS,
-            )
+            with telemetry.asking("payer", "ask payer"):
+                answer = await self.http.post(
+                    address(desk),
+                    json=fields_of(question),
+                    headers={"authorization": f"Bearer {desk.token}"} | telemetry.carried(),
+                    timeout=ANSWER_SECONDS,
+                )
         except httpx.HTTPError as error:
             # Without the cause: its text may repeat the address.
             raise PayerUnavailable("payer-unavailable", type(error).__name__) from None
