@@ -2,10 +2,11 @@
 
 Owns       mentors and their supervisors, the waiting list, matching, episodes, appointments
 Publishes  scheduling.v1: ReferralWaitlisted, MentorAssigned, EpisodeOpened, EpisodeOnHold,
-           AppointmentBooked, AppointmentCancelled, AppointmentNoShow
+           EpisodeResumed, EpisodeClosing, EpisodeClosed, AppointmentBooked, AppointmentCancelled,
+           AppointmentNoShow
 Listens    referral.v1 (requests, gate 1, attestations, consents, hubs, ends) and
            documentation.v1 (sessions that took place)
 Exposes    /fhir Practitioner, PractitionerRole, Location, Appointment, EpisodeOfCare
-           /api/scheduling mentors, waitlist, assignments, appointments
+           /api/scheduling mentors, waitlist, assignments, episodes, appointments
 Knows      no child by name: a youth is an id, and all that matching needs is codes
 """

@@ -196,6 +196,8 @@ def episode_as_read(episode: Episode, reader: Reader, *, agency_id: UUID) -> Jso
         resource["status"] = "cancelled"
     if episode.opened_on:
         resource["period"] = {"start": episode.opened_on.isoformat()}
+        if episode.closed_on:
+            resource["period"]["end"] = episode.closed_on.isoformat()
     if reader.is_sender:
         resource["referralRequest"] = [{"reference": f"ServiceRequest/{episode.referral_id}"}]
     if episode.supervisor_id:

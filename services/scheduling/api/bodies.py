@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from contracts.codes import HubService, Modality, PlaceOfService, Priority
 from contracts.events import Window
 from services.scheduling.domain.appointments import AppointmentState, CancelledBy
-from services.scheduling.domain.episodes import EpisodeState, WaitState
+from services.scheduling.domain.episodes import EndReason, EpisodeState, WaitState
 from services.scheduling.domain.matching import Factor
 from services.scheduling.domain.people import (
     CREDENTIAL,
@@ -209,6 +209,25 @@ class AssignmentView(Body):
     passed_over: int
     episode_id: UUID
     episode_state: EpisodeState
+
+
+class EpisodeEnd(Body):
+    """`attempts`: the days on which the family was tried in vain, where it is out of reach."""
+
+    reason: EndReason
+    attempts: Annotated[tuple[date, ...], Field(max_length=30)] = ()
+
+
+class EpisodeView(Body):
+    """`closed_on` is the last day."""
+
+    episode_id: UUID
+    referral_id: UUID
+    youth_id: UUID
+    state: EpisodeState
+    opened_on: date | None
+    closed_on: date | None
+    close_reason: EndReason | None
 
 
 class NewAppointment(Body):

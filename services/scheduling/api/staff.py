@@ -1,4 +1,4 @@
-"""The door for staff: mentors, the waiting list, assignments and appointments (DOMAIN 9)."""
+"""The door for staff: mentors, the waiting list, assignments, episodes, appointments (DOMAIN 9)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,12 +11,15 @@ from contracts.codes import Role
 from services.chassis.auth import Staff, staff_id
 from services.chassis.clock import AGENCY, agency_day
 from services.chassis.db import Connection
+from services.chassis.doors import Forbidden
 from services.chassis.errors import Refused
 from services.chassis.staff import Caller, Conn, StaffRouter, touch
 from services.scheduling.api.bodies import (
     AppointmentView,
     AssignmentView,
     Cancellation,
+    EpisodeEnd,
+    EpisodeView,
     MatchView,
     MentorView,
     NewAppointment,
@@ -29,9 +32,9 @@ from services.scheduling.api.bodies import (
 )
 from services.scheduling.commands import appointments as appointment_commands
 from services.scheduling.commands import assign as assign_commands
-from services.scheduling.commands import people
+from services.scheduling.commands import close, people
 from services.scheduling.domain.appointments import Appointment, NoSuchTime, Plan, Slot, instant
-from services.scheduling.domain.episodes import WaitState
+from services.scheduling.domain.episodes import CLINICAL, WaitState
 from services.scheduling.domain.matching import Match
 from services.scheduling.domain.waitlist import Entry
 from services.scheduling.store import reads
@@ -41,6 +44,7 @@ staff = StaffRouter(prefix="/api/scheduling")
 
 LISTS = frozenset({Role.SCHEDULER, Role.COORDINATOR})
 BOOKS = frozenset({Role.SCHEDULER, Role.MENTOR})
+ENDS = frozenset({Role.COORDINATOR, Role.SUPERVISOR})
 
 
 def now_of(request: Request) -> datetime:
@@ -138,6 +142,27 @@ async def assign_mentor(
         passed_over=done.passed_over,
         episode_id=done.episode_id,
         episode_state=done.episode,
+    )
+
+
+@staff.post("/episodes/{episode_id}/close", roles=ENDS)
+async def close_episode(
+    episode_id: UUID, body: EpisodeEnd, conn: Conn, caller: Caller, request: Request
+) -> EpisodeView:
+    """End an episode today; what the youth needs is for a licensed supervisor to judge."""
+    if body.reason in CLINICAL and Role.SUPERVISOR not in caller.roles:
+        raise Forbidden
+    touch(request, f"EpisodeOfCare/{episode_id}")
+    end = close.End(body.reason, closed_by=caller.staff_id, attempts=body.attempts)
+    episode = await close.close_episode(conn, episode_id, end, now=now_of(request))
+    return EpisodeView(
+        episode_id=episode.episode_id,
+        referral_id=episode.referral_id,
+        youth_id=episode.youth_id,
+        state=episode.state,
+        opened_on=episode.opened_on,
+        closed_on=episode.closed_on,
+        close_reason=episode.close_reason,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from contracts.events import EpisodeOnHold, EpisodeOpened, ReferralWaitlisted
+from contracts.events import EpisodeOnHold, EpisodeOpened, EpisodeResumed, ReferralWaitlisted
 from services.chassis import outbox
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
@@ -129,8 +129,19 @@ async def hold_episode(conn: Connection, case: Case) -> None:
 
 async def resume_episode(conn: Connection, case: Case) -> None:
     """The reason is gone: appointments that are still to come stand again."""
+    episode = await store.episode_by_referral(conn, case.referral_id)
+    assert episode  # noqa: S101 (it is on hold)
+    assert episode.hold_reason  # noqa: S101 (kept by the hold)
     await store.update_episode(conn, case.referral_id, EpisodeState.OPEN)
     await appointment_store.update_to_booked(conn, case.referral_id, after=case.now)
+    event = EpisodeResumed(
+        youth_id=case.youth_id,
+        referral_id=case.referral_id,
+        episode_id=episode.episode_id,
+        reason=episode.hold_reason,
+        effective=case.day,
+    )
+    await outbox.append(conn, event, at=case.now)
 
 
 ACTS: dict[Act, Callable[[Connection, Case], Awaitable[None]]] = {

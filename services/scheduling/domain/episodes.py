@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from contracts.codes import Attestation
+from services.scheduling.domain.people import Problem
 
 ALL_ATTESTED = frozenset(Attestation)
 
@@ -39,6 +40,25 @@ class HoldReason(StrEnum):
     HUB_INACTIVE = "hub_inactive"
     CONSENT_REVOKED = "consent_revoked"
     ELIGIBILITY_LOST = "eligibility_lost"
+
+
+class EndReason(StrEnum):
+    """Why a person ended an episode (`tm-end-reason`, DOMAIN 5.8)."""
+
+    GOALS_ACHIEVED = "goals_achieved"
+    NO_NECESSITY = "no_necessity"
+    HIGHER_LEVEL = "higher_level"
+    DISENGAGED = "disengaged"
+    CONSENT_REVOKED = "consent_revoked"
+    AGED_OUT = "aged_out"
+    MOVED = "moved"
+    DIED = "died"
+    HUB_ENDED = "hub_ended"
+    REFERRAL_ENDED = "referral_ended"
+
+
+# What a youth needs is judged by a licensed clinician, as medical necessity was (E12 to E15).
+CLINICAL = frozenset({EndReason.GOALS_ACHIEVED, EndReason.NO_NECESSITY, EndReason.HIGHER_LEVEL})
 
 
 class EligibilityLost(StrEnum):
@@ -143,6 +163,9 @@ class Episode:
     supervisor_id: UUID | None
     version: int
     updated_at: datetime
+    hold_reason: HoldReason | None = None
+    closed_on: date | None = None
+    close_reason: EndReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +227,23 @@ def act_on_episode(facts: Standing, *, on: date) -> Act | None:
         return Act.HOLD_EPISODE if reason else None
     if reason is None and facts.gate_one is not None and facts.gate_one.covers(on):
         return Act.RESUME_EPISODE
+    return None
+
+
+def problem_with_end(
+    facts: Standing, reason: EndReason, *, tried: int, attempts_wanted: int
+) -> Problem | None:
+    """Why a person may not end an episode for this reason now; None when it may be closed.
+
+    `tried` counts the days on which the family was tried in vain. Source: DOMAIN.md 5.8.
+    """
+    if facts.episode not in (EpisodeState.OPEN, EpisodeState.ON_HOLD):
+        return Problem("episode-not-open", "This episode has not begun: close its referral.")
+    if reason == EndReason.DISENGAGED and tried < attempts_wanted:
+        sentence = f"Name at least {attempts_wanted} days on which the family was tried in vain."
+        return Problem("attempts-too-few", sentence)
+    if reason == EndReason.REFERRAL_ENDED and not facts.ended:
+        return Problem("referral-not-ended", "The referral has not ended: name another reason.")
     return None
 
 

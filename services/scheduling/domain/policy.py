@@ -32,3 +32,9 @@ def urgent_priorities(pack: RulePack, *, on: date) -> frozenset[Priority]:
 
 def eligibility_lost(pack: RulePack, *, on: date) -> EligibilityLost:
     return EligibilityLost(pack.value("episode.eligibility_lost", on=on).value)
+
+
+def attempts_before_disengaged(pack: RulePack, *, on: date) -> int:
+    """Days on which a family was tried in vain before it counts as disengaged."""
+    attempts: int = pack.value("episode.disengaged_attempts", on=on).value
+    return attempts

@@ -29,7 +29,9 @@ async def booking_by_episode(conn: Connection, episode_id: UUID) -> Booking | No
                  WHERE youth_id = p.youth_id AND kind = 'treatment' AND stands
                    AND organisation_id IS NULL) AS treatment_from
           FROM episode p
-          JOIN assignment a ON a.referral_id = p.referral_id AND a.ended IS NULL
+          JOIN LATERAL (SELECT mentor_id, standing_until FROM assignment
+                         WHERE referral_id = p.referral_id
+                         ORDER BY ended DESC NULLS FIRST, began DESC LIMIT 1) a ON true
           LEFT JOIN gate_one g ON g.referral_id = p.referral_id
           LEFT JOIN coverage_lapse l ON l.youth_id = p.youth_id AND l.payer = g.payer
          WHERE p.episode_id = $1
@@ -148,6 +150,20 @@ async def update_appointment(
         """,
         *(appointment_id, state, cancelled_by),
     )
+
+
+async def list_ahead(conn: Connection, referral_id: UUID, *, after: datetime) -> list[UUID]:
+    """What is booked, or frozen, and still to come; the next one first."""
+    rows = await conn.fetch(
+        """
+        SELECT appointment_id
+          FROM appointment
+         WHERE referral_id = $1 AND state IN ('booked', 'frozen') AND lower(during) >= $2
+         ORDER BY lower(during)
+        """,
+        *(referral_id, after),
+    )
+    return [row["appointment_id"] for row in rows]
 
 
 async def update_to_frozen(conn: Connection, referral_id: UUID, *, after: datetime) -> None:

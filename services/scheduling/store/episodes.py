@@ -8,6 +8,7 @@ from contracts.codes import Attestation, HubService, Priority
 from services.chassis.db import Connection, Record
 from services.scheduling.domain.episodes import (
     Assignment,
+    EndReason,
     Episode,
     EpisodeState,
     GateOne,
@@ -238,7 +239,8 @@ async def add_episode(
         INSERT INTO episode (episode_id, referral_id, youth_id, state)
         VALUES ($1, $2, $3, 'pending')
             ON CONFLICT (referral_id) DO UPDATE
-           SET state = 'pending', version = episode.version + 1, updated_at = now()
+           SET state = 'pending', closed_on = NULL, close_reason = NULL, closed_by = NULL,
+               attempts = '{}', version = episode.version + 1, updated_at = now()
          WHERE episode.state = 'closed'
         """,
         *(episode_id, referral_id, youth_id),
@@ -265,16 +267,51 @@ async def update_episode(
     )
 
 
+async def update_episode_closed(
+    conn: Connection,
+    episode_id: UUID,
+    *,
+    closed_on: date,
+    reason: EndReason,
+    closed_by: UUID,
+    attempts: Sequence[date],
+) -> None:
+    """End an episode; `closed_on` is its last day."""
+    await conn.execute(
+        """
+        UPDATE episode
+           SET state = 'closed', hold_reason = NULL, closed_on = $2, close_reason = $3,
+               closed_by = $4, attempts = $5, version = version + 1, updated_at = now()
+         WHERE episode_id = $1
+        """,
+        *(episode_id, closed_on, reason, closed_by, attempts),
+    )
+
+
 async def episode_by_referral(conn: Connection, referral_id: UUID) -> Episode | None:
     row = await conn.fetchrow(
         """
-        SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, a.supervisor_id,
-               p.version, p.updated_at
+        SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, p.hold_reason,
+               p.closed_on, p.close_reason, a.supervisor_id, p.version, p.updated_at
           FROM episode p
           LEFT JOIN assignment a ON a.referral_id = p.referral_id AND a.ended IS NULL
          WHERE p.referral_id = $1
         """,
         referral_id,
+    )
+    return episode_of(row) if row else None
+
+
+async def episode_by_id(conn: Connection, episode_id: UUID) -> Episode | None:
+    row = await conn.fetchrow(
+        """
+        SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, p.hold_reason,
+               p.closed_on, p.close_reason, a.supervisor_id, p.version, p.updated_at
+          FROM episode p
+          LEFT JOIN assignment a ON a.referral_id = p.referral_id AND a.ended IS NULL
+         WHERE p.episode_id = $1
+        """,
+        episode_id,
     )
     return episode_of(row) if row else None
 
@@ -289,4 +326,7 @@ def episode_of(row: Record) -> Episode:
         supervisor_id=row["supervisor_id"],
         version=row["version"],
         updated_at=row["updated_at"],
+        hold_reason=HoldReason(row["hold_reason"]) if row["hold_reason"] else None,
+        closed_on=row["closed_on"],
+        close_reason=EndReason(row["close_reason"]) if row["close_reason"] else None,
     )

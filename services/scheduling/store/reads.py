@@ -92,15 +92,18 @@ async def episode_for_hub(
     """An episode that this hub may read today; None for absent and foreign alike."""
     row = await conn.fetchrow(
         """
-        SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, a.supervisor_id,
-               p.version, p.updated_at, r.system, r.value,
+        SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, p.hold_reason,
+               p.closed_on, p.close_reason, a.supervisor_id, p.version, p.updated_at,
+               r.system, r.value,
                coalesce(q.organisation_id = $2, false) AS is_sender
           FROM episode p
           JOIN reader r
             ON r.stream_id = p.youth_id AND r.organisation_id = $2 AND r.kind = 'hub'
            AND r.released AND r.reads @> $3::date
           LEFT JOIN request q ON q.referral_id = p.referral_id
-          LEFT JOIN assignment a ON a.referral_id = p.referral_id AND a.ended IS NULL
+          LEFT JOIN LATERAL (SELECT supervisor_id FROM assignment
+                              WHERE referral_id = p.referral_id
+                              ORDER BY ended DESC NULLS FIRST, began DESC LIMIT 1) a ON true
          WHERE p.episode_id = $1
         """,
         *(episode_id, organisation_id, on),
