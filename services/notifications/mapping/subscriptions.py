@@ -69,7 +69,8 @@ class Reading:
         self.topic = Topic(code) if known else None
         self.filters = extensions(resource.get("_criteria"))
         self.youths = [self.youth_of(one) for one in self.filters]
-        self.headers: list[str] = self.channel.get("header", [])
+        # null keeps the place of a header of which only extensions came.
+        self.headers: list[str] = [line or "" for line in self.channel.get("header", [])]
         self.ends_at = instant_of(resource.get("end"))
 
     def youth_of(self, extension: Resource) -> UUID | None:
@@ -177,7 +178,17 @@ def extensions(element: object) -> list[Resource]:
 
 
 def instant_of(text: object) -> datetime | None:
-    return datetime.fromisoformat(text) if isinstance(text, str) else None
+    """The moment; None where there is none, or none before the year 9999 is over.
+
+    Second 60 is the one before it.
+    """
+    if not isinstance(text, str):
+        return None
+    at = datetime.fromisoformat(text.replace(":60", ":59"))
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if at.year == 1 else None
 
 
 def problem(code: str, path: str, text: str) -> Issue:

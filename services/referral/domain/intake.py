@@ -16,6 +16,7 @@ from contracts.rules import RulePack
 from services.referral.domain.eligibility import Coverage, HubEnrolment, HubPlan
 
 DEFAULT_HOURS_PER_WEEK = 2.0  # the typical engagement (DOMAIN.md §2)
+LONGEST_NAME_KEY = 200  # letters that tell two names apart, and that an index holds
 DEAD_GOALS = frozenset({GoalStatus.CANCELLED, GoalStatus.ENTERED_IN_ERROR, GoalStatus.REJECTED})
 
 
@@ -94,7 +95,7 @@ class Youth:
     def name_key(self) -> str | None:
         """The name as duplicates are looked for: letters only, case and accents aside."""
         words = [*self.given[:1], self.family or ""]
-        return alike(" ".join(words)) or None
+        return alike(" ".join(words))[:LONGEST_NAME_KEY] or None
 
 
 @dataclass(frozen=True, slots=True)

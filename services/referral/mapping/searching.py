@@ -1,7 +1,7 @@
 """What a stored resource is found by, and what a search's tokens look for: the same text."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from services.chassis.fhir.outcome import FhirRefused
@@ -64,6 +64,8 @@ def time_of(text: object) -> tuple[datetime, datetime] | None:
     """The half-open time that a date covers, as searches understand dates."""
     try:
         covered = date_range("", text) if isinstance(text, str) else None
-    except FhirRefused:
+        if covered is None or covered.low is None or covered.high is None:
+            return None
+        return covered.low.astimezone(UTC), covered.high.astimezone(UTC)
+    except (FhirRefused, OverflowError):  # at either end of the years no zone has a name for it
         return None
-    return (covered.low, covered.high) if covered and covered.low and covered.high else None

@@ -18,6 +18,8 @@ from services.chassis.fhir.outcome import FhirRefused, Issue
 US_NPI = "http://hl7.org/fhir/sid/us-npi"
 DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
+MAX_IDENTIFIER_BYTES = 1_000  # what it is found by; no index holds more than 2,700
+
 Value = dict[str, Any]
 Rule = Callable[[Findings, Value], None]
 
@@ -65,6 +67,9 @@ def _extension(found: Findings, extension: Value) -> None:
 
 def _identifier(found: Findings, identifier: Value) -> None:
     value = identifier.get("value")
+    if len(f"{identifier.get('system')}{value}".encode()) > MAX_IDENTIFIER_BYTES:
+        text = f"System and value of an identifier have {MAX_IDENTIFIER_BYTES} bytes at most."
+        found.means("too-long", text, "value")
     if identifier.get("system") == US_NPI and isinstance(value, str) and not is_npi(value):
         found.means("invariant", "This NPI is not ten digits with a right check digit.", "value")
 

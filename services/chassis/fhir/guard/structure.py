@@ -27,6 +27,8 @@ from services.chassis.fhir.guard.text import MAX_DEPTH, too_deep
 from services.chassis.fhir.outcome import FhirRefused, Issue
 
 MAX_ITEMS = 2_000
+# A status, method or address that is required decides what is done: why it is absent does not do.
+DECISIVE = frozenset({"code", "uri"})
 ADDRESSES = frozenset({"canonical", "uri", "url"})  # may name a contained resource too (dom-3)
 BINDINGS = Path(__file__).parents[4] / "contracts/fhir/required-bindings.json"
 _NAME = re.compile(r"_?[A-Za-z][A-Za-z0-9]{0,63}")
@@ -37,7 +39,8 @@ def walk(value: Any) -> Findings:
     found = Findings()
     if not isinstance(value, dict):
         found.place.append("Resource")
-        found.wrong("A FHIR resource is expected: a JSON object with a resourceType.")
+        text = "A FHIR resource is expected: a JSON object with a resourceType."
+        found.structure.append(Issue("error", "structure", text))  # nothing has a place yet
         return found
     named = value.get("resourceType")
     found.place.append(named if isinstance(named, str) and named in RESOURCE_TYPES else "Resource")
@@ -92,7 +95,9 @@ def _cardinality(
     found: Findings, value: dict[str, Any], type_: Type, chosen: dict[str, str]
 ) -> None:
     for element in type_.required:
-        if element.name not in value and f"_{element.name}" not in value:
+        if element.name in value:
+            continue
+        if element.kind in DECISIVE or f"_{element.name}" not in value:
             found.wrong("This element is required.", element.name, code="required")
     for choice, needed in type_.choices.items():
         if needed and choice not in chosen:

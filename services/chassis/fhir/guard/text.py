@@ -2,7 +2,7 @@
 
 import json
 import math
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from services.chassis.fhir.outcome import FhirRefused, Issue
@@ -61,9 +61,14 @@ def _constant(_: str) -> Any:
 def _decimal(text: str) -> Decimal:
     if len(text) > MAX_DIGITS:
         raise _not_json("A number has too many digits.")
-    value = Decimal(text)
+    try:
+        value = Decimal(text)
+    except InvalidOperation:  # an exponent of more digits than there are numbers for
+        raise _not_json("A number has too many digits.") from None
     if math.isinf(float(value)):
         raise _not_json("A number is too large.")
+    if value.adjusted() < -MAX_DIGITS:
+        raise _not_json("A number has too many digits.")
     return value
 
 

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from services.referral.domain.intake import Identifier
-from services.referral.mapping.inbound.entries import Entry, Link, Submission, identifiers_of
+from services.referral.mapping.inbound.entries import CONTROL, Entry, Link, Submission, identifiers_of
 from services.referral.mapping.terms import IDENTIFIER_TYPE
 
 LITERAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
@@ -113,6 +113,8 @@ def conditional(text: str) -> tuple[str, Identifier] | None:
     system, bar, number = unquote(value).partition("|")
     if not (mark and equals and bar and name == "identifier" and type_.isalpha()):
         return None
+    if CONTROL.search(system + number):
+        return None  # no identifier has such letters, so it names nothing
     return type_, Identifier(system, number)
 
 

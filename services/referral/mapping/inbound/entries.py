@@ -16,6 +16,7 @@ Resource = dict[str, Any]
 
 # Facts of the export, not of the child: they differ each time that a hub sends the same thing.
 NOT_CONTENT = frozenset({"id", "meta", "text", "implicitRules"})
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -125,11 +126,12 @@ def entry_of(item: dict[str, Any], place: int) -> Entry:
 def criteria_from(query: str, path: str | None) -> Identifier:
     """The identifier that a condition names: the one parameter that we take."""
     name, _, value = query.partition("=")
-    system, bar, number = unquote(value).partition("|")
+    value = unquote(value)
+    system, bar, number = value.partition("|")
     if name != "identifier" or "&" in query:
         text = "A condition is one identifier: identifier=[system]|[value]."
         raise FhirRefused(400, [Issue("error", "not-supported", text, path)])
-    if not (bar and system and number):
+    if not (bar and system and number) or CONTROL.search(value):
         text = "The identifier of a condition has a system and a value: [system]|[value]."
         raise FhirRefused(400, [Issue("error", "invalid", text, path)])
     return Identifier(system, number)
@@ -139,7 +141,7 @@ def version_from(etag: str | None, path: str | None) -> int | None:
     """The number in `W/"n"`; None when nothing was asked. Raises FhirRefused (400)."""
     if etag is None:
         return None
-    if not (found := re.fullmatch(r'(?:W/)?"(\d{1,9})"', etag.strip())):
+    if not (found := re.fullmatch(r'(?:W/)?"([0-9]{1,9})"', etag.strip())):
         text = 'A version is written as its ETag: W/"1".'
         raise FhirRefused(400, [Issue("error", "invalid", text, path)])
     return int(found[1])

@@ -40,7 +40,7 @@ GUARDIANS = frozenset(
         *("STPFTH", "GRPRN"),
     )
 )
-MASSHEALTH_DIGITS = re.compile(r"\d{12}")
+MASSHEALTH_DIGITS = re.compile(r"[0-9]{12}")
 NO_LETTERS = re.compile(r"[^a-z]+")
 HOURS_PER_WEEK = ("h/wk", "h/wk.", "hours/week", "h")
 
@@ -277,7 +277,7 @@ def later(time: str, repeat: Mapping[str, Any]) -> str:
     """The end of a window: its duration later, two hours where none is said, midnight at most."""
     units = {"min": 1, "h": 60}
     minutes = float(repeat.get("duration", 120)) * units.get(repeat.get("durationUnit", "min"), 0)
-    end = min(int(time[:2]) * 60 + int(time[3:]) + int(minutes), 23 * 60 + 59)
+    end = int(min(int(time[:2]) * 60 + int(time[3:]) + minutes, 23 * 60 + 59))
     return f"{end // 60:02}:{end % 60:02}"
 
 
