@@ -12,6 +12,7 @@ AGENCY_ZONE = ZoneInfo("America/New_York")
 COORDINATOR, SCHEDULER, SUPERVISOR = "carla.coordinator", "sam.scheduler", "sofia.supervisor"
 ATTESTED = ("consent-treatment", "consent-roi-hub", "documents")
 SESSIONS = "/api/documentation/sessions"
+NOT_HEARD_YET = {"episode-unknown", "appointment-unknown"}  # another service's news travels
 RATINGS = (1, 2, 3)  # of the skill practised, session by session
 
 
@@ -26,6 +27,7 @@ class Journey:
     sent: int = 1
     amended: bool = False
     stops_at: str | None = None
+    known: Child | None = None  # as the payer has it, where that is not the truth
     referral_id: str = ""
     youth_id: str = ""
     task_id: str = ""
@@ -45,7 +47,7 @@ class Journey:
     async def refer(self) -> None:
         """The payer knows the child; the hub sends the referral, some more than once at a time."""
         now = self.world.now()
-        await self.world.payer("members", member_of(self.child, now.date()))
+        await self.world.payer("members", member_of(self.known or self.child, now.date()))
         sent = bundle(self.child, agency_npi=self.agency_npi, payer=self.payer, now=now)
         answers = await asyncio.gather(
             *(self.world.hub(self.hub, "refer", sent) for _ in range(self.sent))
@@ -220,7 +222,17 @@ class Journey:
         }
 
     async def draft(self, mentor: str, body: Json) -> Json:
-        return (await self.world.staff(mentor, "POST", SESSIONS, body)).body
+        """The note begun, as soon as documentation has heard of episode and appointment."""
+
+        async def drafted() -> Json:
+            answer = await self.world.staff(mentor, "POST", SESSIONS, body, refused_ok=True)
+            if answer.status == 201:
+                return answer.body
+            if answer.body.get("code") not in NOT_HEARD_YET:
+                raise Refusal(f"{mentor}: no note for {self.child.placer}: {answer.body}")
+            return None
+
+        return await until(f"{self.child.placer}: a note begun", drafted)
 
     async def sign(self, mentor: str, note: Json, *, refused_ok: bool = False) -> Answer:
         path = f"{SESSIONS}/{note['session_id']}/sign"

@@ -8,7 +8,6 @@ from deploy.demo.cast import Cast, arrive
 from deploy.demo.children import without_goals, without_hub_service
 from deploy.local.stack import Stack
 
-
 PACE_SECONDS = 4.0  # after it is back: time for some of what was held up to go through
 
 
