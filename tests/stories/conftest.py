@@ -47,3 +47,9 @@ async def cast(world: World, request: pytest.FixtureRequest) -> Cast:
     cast = Cast(world, own)
     await cast.subscribe()
     return cast
+
+
+@pytest.fixture
+def draw(request: pytest.FixtureRequest) -> random.Random:
+    """Times, choices and mistakes of this story; its children have a seed of their own."""
+    return random.Random(f"{SEED} {request.node.nodeid} details")

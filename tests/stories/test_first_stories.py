@@ -6,14 +6,13 @@ Children, numbers, dates, goals and the order of entries change with the seed of
 import asyncio
 from typing import Any
 
-import asyncpg
-
 from deploy.demo.account import Line
 from deploy.demo.actors import World, until
 from deploy.demo.cast import Cast, arrive
 from deploy.demo.children import without_goals, without_hub_service
 from deploy.demo.journey import Journey
 from deploy.local.stack import Addresses
+from tests.stories.records import fetch, told
 
 
 async def test_s1_a_referral_goes_all_the_way_to_what_its_hub_reads(
@@ -123,17 +122,6 @@ def open_items(task: Any) -> set[str]:
     }
 
 
-async def told(addresses: Addresses, service: str, journey: Journey) -> list[str]:
-    """The types of the events of the referral's youth, in the order of their numbers."""
-    rows = await fetch(
-        addresses,
-        service,
-        "SELECT event_type FROM event WHERE stream_id = $1::uuid ORDER BY sequence",
-        journey.youth_id,
-    )
-    return [row["event_type"] for row in rows]
-
-
 async def units(addresses: Addresses, journey: Journey) -> list[int]:
     query = "SELECT units FROM session WHERE referral_id = $1::uuid ORDER BY starts_at"
     rows = await fetch(addresses, "documentation", query, journey.referral_id)
@@ -154,12 +142,3 @@ async def answers(world: World, journey: Journey) -> list[str]:
         for entry in sent["entries"]
         if (entry["location"] or "").startswith("ServiceRequest/")
     ]
-
-
-async def fetch(addresses: Addresses, service: str, query: str, *values: Any) -> list[Any]:
-    connection = await asyncpg.connect(addresses.dsn[service])
-    try:
-        found: list[Any] = await connection.fetch(query, *values)
-        return found
-    finally:
-        await connection.close()
