@@ -6,7 +6,13 @@ from urllib.parse import unquote
 from uuid import UUID
 
 from services.referral.domain.intake import Identifier
-from services.referral.mapping.inbound.entries import CONTROL, Entry, Link, Submission, identifiers_of
+from services.referral.mapping.inbound.entries import (
+    CONTROL,
+    Entry,
+    Link,
+    Submission,
+    identifiers_of,
+)
 from services.referral.mapping.terms import IDENTIFIER_TYPE
 
 LITERAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
