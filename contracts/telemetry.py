@@ -1,4 +1,4 @@
-"""Names of metrics, each with its unit and meaning. What is not named here is not measured."""
+"""Names of metrics and of what spans say, each with its meaning. What is not named is not said."""
 
 from dataclasses import dataclass
 
@@ -56,3 +56,13 @@ METRICS = (
     WORK_LATE,
     POOL_IDLE,
 )
+
+# All that a span may say beside its name: nothing by which a person could be known.
+ATTRIBUTES = {
+    "http.response.status_code": "Status of the answer to a request",
+    "peer.service": "Who is asked: a service of ours, a payer, a hub",
+    "ce_id": "Id of the event that is handled",
+    "ce_sequence": "Its number within its stream",
+    "attempt": "How often this work has been begun, this time included",
+    "error": "Class of the exception with which the span ended",
+}
