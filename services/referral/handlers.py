@@ -6,8 +6,10 @@ from contracts.events import (
     AppointmentBooked,
     AppointmentCancelled,
     AppointmentNoShow,
+    EpisodeClosed,
     EpisodeOnHold,
     EpisodeOpened,
+    EpisodeResumed,
     MentorAssigned,
     ReferralWaitlisted,
     SessionLogged,
@@ -15,7 +17,7 @@ from contracts.events import (
 from services.chassis.db import Connection
 from services.chassis.envelope import handling
 from services.chassis.inbox import Handlers
-from services.referral.commands import service
+from services.referral.commands import close, service
 from services.referral.domain.states import Business
 
 events = Handlers()
@@ -46,6 +48,17 @@ async def admit_when_episode_opens(conn: Connection, event: EpisodeOpened) -> No
 @events.on(EpisodeOnHold)
 async def hold_when_episode_is_held(conn: Connection, event: EpisodeOnHold) -> None:
     await service.hold_episode(conn, event.referral_id, event.reason, now=told_at())
+
+
+@events.on(EpisodeResumed)
+async def go_on_when_episode_resumes(conn: Connection, event: EpisodeResumed) -> None:
+    await service.resume_episode(conn, event.referral_id, now=told_at())
+
+
+@events.on(EpisodeClosed)
+async def close_when_episode_is_closed(conn: Connection, event: EpisodeClosed) -> None:
+    """A person ended the episode, and the referral with it."""
+    await close.discharge(conn, event.referral_id, event.reason, now=told_at())
 
 
 @events.on(AppointmentBooked)

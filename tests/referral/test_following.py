@@ -1,8 +1,9 @@
 """What scheduling and documentation tell moves the referral and its Task, in any order."""
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 
@@ -14,16 +15,20 @@ from contracts.events import (
     CoverageLapsed,
     EligibilityConfirmed,
     EligibilityDenied,
+    EpisodeClosed,
     EpisodeOnHold,
     EpisodeOpened,
+    EpisodeResumed,
     Event,
     MentorAssigned,
+    ReferralClosed,
     ReferralStatusChanged,
     ReferralWaitlisted,
     SessionLogged,
 )
+from services.referral.domain.states import discharge_text
 from tests.referral.desk import Desk, Office, Referred, refer
-from tests.referral.rig import Hub
+from tests.referral.rig import EXAMPLES, Hub
 
 EPISODE, APPOINTMENT, MENTOR = uuid4(), uuid4(), uuid4()
 START = datetime(2026, 11, 19, 21, tzinfo=UTC)
@@ -71,6 +76,16 @@ class Story:
     def held(self) -> Event:
         return EpisodeOnHold(
             **self.about, episode_id=EPISODE, reason="hub_inactive", effective=date(2026, 11, 12)
+        )
+
+    def resumed(self) -> Event:
+        return EpisodeResumed(
+            **self.about, episode_id=EPISODE, reason="hub_inactive", effective=date(2026, 11, 14)
+        )
+
+    def closed(self, reason: str = "goals_achieved") -> Event:
+        return EpisodeClosed(
+            **self.about, episode_id=EPISODE, reason=reason, effective=date(2026, 11, 20)
         )
 
     def booked(self, start: datetime = START) -> Event:
@@ -211,16 +226,110 @@ async def test_an_episode_on_hold_says_why(
     assert await office.state(referred.referral_id) == "on_hold"
 
 
-async def test_a_booking_says_that_the_episode_has_resumed(
+async def test_an_episode_that_resumes_brings_the_task_back(
     office: Office, riverbend: Hub, referred: Referred
 ) -> None:
     story = Story(referred)
-    await office.hear(story.assigned(), story.opened(), story.held(), story.booked())
+    await office.hear(story.assigned(), story.opened(), story.logged())
+    before = await task_of(riverbend, referred)
+    await office.hear(story.held(), story.resumed(), story.resumed())
 
     task = await task_of(riverbend, referred)
 
-    assert (task["status"], "statusReason" in task) == ("accepted", False)
+    assert (task["status"], "statusReason" in task) == ("in-progress", False)
+    assert task["businessStatus"] == before["businessStatus"]
     assert await office.state(referred.referral_id) == "admitted"
+
+
+async def test_what_gate_1_holds_is_let_go_by_gate_1_alone(
+    office: Office, referred: Referred, desk: Desk
+) -> None:
+    story = Story(referred)
+    await desk.teach(period={"start": "2026-01-01", "end": "2026-11-08"})
+    await office.hear(story.assigned())
+    await office.work_until_done()
+
+    await office.hear(story.opened(), story.held(), story.resumed())
+
+    assert await office.state(referred.referral_id) == "on_hold"
+
+
+async def test_a_closed_episode_completes_the_task_with_its_outputs(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    story = Story(referred)
+    await office.hear(story.assigned(), story.opened(), story.logged(), story.closed())
+
+    task = await task_of(riverbend, referred)
+
+    golden = json.loads(next(EXAMPLES.glob("07-*.json")).read_text())
+    assert task["status"] == golden["status"]
+    assert task["businessStatus"] == golden["businessStatus"]
+    assert task.keys() == golden.keys()
+    assert [kind_of(output) for output in task["output"]] == [
+        *("coverage-eligibility", "program-criterion", "program-criterion"),
+        *("program-criterion", "additional-content"),
+    ]
+    plan = task["output"][-1]["valueReference"]["reference"]
+    assert plan == f"CarePlan/{uuid5(UUID(referred.referral_id), 'careplan')}"
+    assert task["executionPeriod"]["start"] == "2026-11-19T16:00:00-05:00"
+    assert "end" in task["executionPeriod"]
+    assert await office.state(referred.referral_id) == "closed"
+    (closed,) = await office.told(ReferralClosed)
+    assert closed.reason == "discharged"
+
+
+def kind_of(output: Any) -> str:
+    code: str = output["type"]["coding"][0]["code"]
+    return code
+
+
+async def test_a_closed_episode_without_a_session_has_failed(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    story = Story(referred)
+    await office.hear(story.assigned(), story.opened(), story.held(), story.closed("moved"))
+
+    task = await task_of(riverbend, referred)
+
+    assert (task["status"], "businessStatus" in task) == ("failed", False)
+    assert task["statusReason"]["coding"][0]["code"] == "discharged"
+    assert task["statusReason"]["text"] == "Service ended: the youth has moved"
+
+
+async def test_nothing_that_is_told_later_opens_a_completed_task(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    story = Story(referred)
+    await office.hear(story.assigned(), story.opened(), story.logged(), story.closed())
+    before = await task_of(riverbend, referred)
+
+    later = (story.held(), story.resumed(), story.booked(), story.closed("moved"), story.opened())
+    await office.hear(*later, at=office.clock.now() + timedelta(hours=1))
+    await office.work_until_done()
+
+    assert await task_of(riverbend, referred) == before
+    assert await office.state(referred.referral_id) == "closed"
+    assert len(await office.told(ReferralClosed)) == 1
+
+
+async def test_a_withdrawn_referral_stays_withdrawn_when_its_episode_is_closed(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    story = Story(referred)
+    await office.hear(story.assigned(), story.opened(), story.logged())
+    path = f"/api/referral/referrals/{referred.referral_id}/close"
+    await office.as_staff("POST", path, {"reason": "withdrawn"})
+
+    await office.hear(story.closed("referral_ended"))
+
+    task = await task_of(riverbend, referred)
+    assert (task["status"], task["businessStatus"]["coding"][0]["code"]) == ("cancelled", "6.0")
+    assert await office.told(ReferralClosed) == []
+
+
+def test_a_reason_to_end_that_we_do_not_know_is_left_out() -> None:
+    assert discharge_text("of_the_year_2031") == "Service ended"
 
 
 async def test_a_reason_that_we_do_not_know_yet_is_shown_by_its_code(

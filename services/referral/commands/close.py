@@ -1,4 +1,4 @@
-"""The ends of a referral, each by a person: declined, withdrawn; and the duplicate that is none."""
+"""The ends of a referral, each by a person: declined, withdrawn, discharged; a duplicate judged."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,7 +14,7 @@ from services.chassis.errors import Conflict, NotFound, Refused
 from services.referral.commands.eligibility import raise_item, standing_rules
 from services.referral.commands.tasks import announce, show, task_of
 from services.referral.commands.triage import look
-from services.referral.domain.states import ENDED, CloseReason, TaskRow
+from services.referral.domain.states import ENDED, CloseReason, TaskRow, discharge_text
 from services.referral.store import standings, tasks, work_items
 from services.referral.store.referrals import referral_facts
 from services.referral.store.standings import Progress
@@ -47,6 +47,21 @@ async def close(
     youth_id = (await referral_facts(conn, referral_id)).youth_id
     event = ReferralClosed(youth_id=youth_id, referral_id=referral_id, reason=reason)
     progress = replace(progress, close_reason=reason, close_text=text, ended_at=now)
+    await end(conn, progress, State.CLOSED, now=now)
+    await outbox.append(conn, event, at=now)
+    await show(conn, referral_id, now=now)
+
+
+async def discharge(conn: Connection, referral_id: UUID, reason: str, *, now: datetime) -> None:
+    """Service has ended with its episode, for this reason; one that has ended stays as it is."""
+    state, progress = await standing(conn, referral_id)
+    if state in ENDED:
+        return
+    youth_id = (await referral_facts(conn, referral_id)).youth_id
+    closed = CloseReason.DISCHARGED
+    event = ReferralClosed(youth_id=youth_id, referral_id=referral_id, reason=closed)
+    text = discharge_text(reason)
+    progress = replace(progress, close_reason=closed, close_text=text, ended_at=now)
     await end(conn, progress, State.CLOSED, now=now)
     await outbox.append(conn, event, at=now)
     await show(conn, referral_id, now=now)

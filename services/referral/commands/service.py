@@ -50,18 +50,21 @@ async def hold_episode(conn: Connection, referral_id: UUID, reason: str, *, now:
     await show(conn, referral_id, now=now)
 
 
+async def resume_episode(conn: Connection, referral_id: UUID, *, now: datetime) -> None:
+    """Service goes on from where it was; what gate 1 holds stays held until gate 1 lets it go."""
+    state, progress = await standing(conn, referral_id)
+    if state is not State.ON_HOLD or progress.hold_reason == "gate-1":
+        return
+    await standings.update_state(conn, referral_id, progress.held_from or State.ADMITTED)
+    progress = replace(progress, held_from=None, hold_reason=None)
+    await standings.update_progress(conn, progress)
+    await show(conn, referral_id, now=now)
+
+
 async def book_visit(
     conn: Connection, referral_id: UUID, *, start: datetime, now: datetime
 ) -> None:
-    """A session is planned; the payer is asked on the day before it (E18, E19).
-
-    Nothing is booked while an episode is on hold, so a booking says that it has resumed.
-    """
-    state, progress = await standing(conn, referral_id)
-    if state is State.ON_HOLD and progress.held_from is State.ADMITTED:
-        await standings.update_state(conn, referral_id, State.ADMITTED)
-        resumed = replace(progress, held_from=None, hold_reason=None)
-        await standings.update_progress(conn, resumed)
+    """A session is planned; the payer is asked on the day before it (E18, E19)."""
     await note_visit(conn, referral_id, Business.BOOKED, now=now)
     day_before = start_of_day(agency_day(start) - timedelta(days=1))
     await add_recheck(conn, referral_id, due_at=max(now, day_before))

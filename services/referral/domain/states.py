@@ -346,6 +346,25 @@ def ended(standing: Standing) -> View:
     )
 
 
+DISCHARGE_TEXTS = {
+    "goals_achieved": "goals met",
+    "no_necessity": "no longer medically necessary",
+    "higher_level": "another level of care is needed",
+    "disengaged": "the family could not be reached any more",
+    "consent_revoked": "a consent that the service needs was taken back",
+    "aged_out": "the youth has reached the age limit",
+    "moved": "the youth has moved",
+    "died": "the youth has died",
+    "hub_ended": "the hub service ended and no other followed",
+}
+
+
+def discharge_text(reason: str | None) -> str:
+    """Why service ended, for the hub; a reason that is newer than this table is left out."""
+    why = DISCHARGE_TEXTS.get(reason or "")
+    return f"Service ended: {why}" if why else "Service ended"
+
+
 Ending = tuple[TaskStatus, Business | None, str | None, Reason | None]
 
 
@@ -361,7 +380,8 @@ def ending(standing: Standing) -> Ending:
         reason = Reason("referral-reason", (code,), "The referral was about another person.")
         return TaskStatus.ENTERED_IN_ERROR, None, None, reason
     if standing.first_session and code == CloseReason.DISCHARGED:
-        return TaskStatus.COMPLETED, Business.COMPLETED, "Service ended", None
+        text = standing.close_text or discharge_text(None)
+        return TaskStatus.COMPLETED, Business.COMPLETED, text, None
     return without_service(standing, code)
 
 
