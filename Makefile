@@ -23,4 +23,5 @@ $(INSTALLED): requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements.lock
 	$(BIN)/python -m deploy.local.jars
 	$(BIN)/python -m deploy.local.zipkin
+	printf '#!/bin/sh\nPYTHONPATH=%s exec %s/.venv/bin/python -m services.cli "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $(BIN)/waypost && chmod +x $(BIN)/waypost
 	touch $@

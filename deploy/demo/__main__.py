@@ -97,7 +97,7 @@ The stack goes on running. To look at:
   a hub's log            {addresses.simulators["hub"]}/hubs/{journey.hub}/log
   the payer's log        {addresses.simulators["payer"]}/log
   a journey, event by event
-                         .venv/bin/python -m services.cli story {journey.referral_id}
+                         .venv/bin/waypost story {journey.referral_id}
   its trace, hub to hub  {trace}
   metrics of a service   {addresses.ops["referral"]}/metrics
   logs                   {addresses.home}/log
