@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -49,14 +50,20 @@ class World:
         self.at, self.run = addresses, run
         self.http = httpx.AsyncClient(timeout=30, trust_env=False)
         self.tokens: dict[str, tuple[str, float]] = {}
+        self.done: Counter[str] = Counter()
 
     # --- Staff ----------------------------------------------------------------------
 
     async def staff(
         self, person: str, method: str, path: str, body: Json = None, *, refused_ok: bool = False
     ) -> Answer:
-        """One act of one member of staff; sent again under the same key while a part is away."""
-        key = str(uuid5(NAMESPACE_URL, f"{self.run} {person} {method} {path} {json.dumps(body)}"))
+        """One act of one member of staff; sent again under the same key while a part is away.
+
+        Who does the same once more means it: that is another act, under another key.
+        """
+        act = f"{self.run} {person} {method} {path} {json.dumps(body)}"
+        self.done[act] += 1
+        key = str(uuid5(NAMESPACE_URL, f"{act} {self.done[act]}"))
 
         async def send() -> Answer | None:
             try:

@@ -64,7 +64,7 @@ def pass_day(world: World, day: datetime) -> None:
 
 
 async def write_up(
-    journey: Journey, mentor: str, start: datetime, minutes: int, *, billable: bool = True
+    journey: Journey, mentor: str, start: datetime, minutes: float, *, billable: bool = True
 ) -> Json:
     """The mentor's draft about a session, with every goal of its day."""
     goals = await journey.goals(mentor, start.isoformat())
