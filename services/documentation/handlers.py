@@ -3,16 +3,16 @@
 from datetime import datetime
 from typing import cast
 
-from contracts.codes import ConsentKind
 from contracts.events import (
     AppointmentBooked,
     AppointmentCancelled,
     AppointmentNoShow,
-    ConsentGranted,
     CoverageLapsed,
     EligibilityConfirmed,
+    EpisodeClosed,
     EpisodeOnHold,
     EpisodeOpened,
+    EpisodeResumed,
     HubDisengaged,
     HubEngaged,
     HubPlanUpdated,
@@ -49,7 +49,6 @@ async def note_active_hub(conn: Connection, event: HubEngaged) -> None:
     await facts.note_hub(
         conn, event.youth_id, event.organisation_id, event.hub_service, begins=event.effective
     )
-    await facts.resume_episodes(conn, event.youth_id, at=told_at(), reason="hub_inactive")
 
 
 @events.on(HubDisengaged)
@@ -70,7 +69,6 @@ async def note_eligible_days(conn: Connection, event: EligibilityConfirmed) -> N
         event.valid_to,
     )
     await facts.note_eligibility(conn, window)
-    await facts.resume_episodes(conn, event.youth_id, at=told_at(), reason="eligibility_lost")
 
 
 @events.on(CoverageLapsed)
@@ -116,14 +114,21 @@ async def hold_care_plan(conn: Connection, event: EpisodeOnHold) -> None:
         event.referral_id,
         reason=event.reason,
         effective=event.effective,
-        at=told_at(),
     )
 
 
-@events.on(ConsentGranted)
-async def resume_when_treatment_is_agreed(conn: Connection, event: ConsentGranted) -> None:
-    if event.kind is ConsentKind.TREATMENT:
-        await facts.resume_episodes(conn, event.youth_id, at=told_at(), reason="consent_revoked")
+@events.on(EpisodeResumed)
+async def resume_care_plan(conn: Connection, event: EpisodeResumed) -> None:
+    await facts.resume_episode(conn, event.episode_id, event.referral_id)
+
+
+@events.on(EpisodeClosed)
+async def complete_care_plan(conn: Connection, event: EpisodeClosed) -> None:
+    """Plan and goals are over with the episode; notes of its days may still be written."""
+    await facts.close_episode(
+        conn, event.episode_id, closed_on=event.effective, reason=event.reason
+    )
+    await plan.settle_again(conn, event.youth_id, event.referral_id, at=told_at())
 
 
 @events.on(AppointmentBooked)
@@ -132,8 +137,6 @@ async def note_planned_session(conn: Connection, event: AppointmentBooked) -> No
         event.appointment_id, event.episode_id, event.mentor_id, event.start, event.end
     )
     await facts.note_appointment(conn, booked)
-    # Nobody tells that an episode goes on, but on hold nothing is booked.
-    await facts.resume_episodes(conn, event.youth_id, at=told_at(), episode_id=event.episode_id)
 
 
 @events.on(AppointmentCancelled)

@@ -18,8 +18,10 @@ from contracts.events import (
     AppointmentBooked,
     ConsentGranted,
     EligibilityConfirmed,
+    EpisodeClosed,
     EpisodeOnHold,
     EpisodeOpened,
+    EpisodeResumed,
     HubEngaged,
     HubPlanUpdated,
     MentorAssigned,
@@ -197,6 +199,24 @@ class Child:
 
     def held(self, reason: str, effective: str = "2026-11-20") -> EpisodeOnHold:
         return EpisodeOnHold(
+            youth_id=self.youth_id,
+            referral_id=self.referral_id,
+            episode_id=self.episode_id,
+            reason=reason,
+            effective=day(effective),
+        )
+
+    def resumed(self, reason: str, effective: str = "2026-11-21") -> EpisodeResumed:
+        return EpisodeResumed(
+            youth_id=self.youth_id,
+            referral_id=self.referral_id,
+            episode_id=self.episode_id,
+            reason=reason,
+            effective=day(effective),
+        )
+
+    def closed(self, reason: str, effective: str = "2026-11-20") -> EpisodeClosed:
+        return EpisodeClosed(
             youth_id=self.youth_id,
             referral_id=self.referral_id,
             episode_id=self.episode_id,

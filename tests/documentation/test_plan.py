@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from contracts.codes import ConsentKind, GoalStatus
-from contracts.events import ConsentGranted, GoalAdded, GoalRetired
+from contracts.events import ConsentGranted, GoalAdded, GoalRetired, SessionLogged
 from services.documentation.domain.goals import care_plan_id
 from tests.documentation.builders import (
     Child,
@@ -16,6 +16,7 @@ from tests.documentation.builders import (
     begin,
     hub_reads,
     know,
+    rated,
     routine,
     session,
     talk,
@@ -329,35 +330,89 @@ async def status(rig: Rig, child: Child) -> str:
     return found
 
 
-@pytest.mark.parametrize("reason", ["consent_revoked", "hub_inactive", "eligibility_lost"])
-async def test_a_hold_ends_when_its_reason_is_gone(rig: Rig, reason: str) -> None:
+async def test_a_hold_ends_when_the_episode_resumes_and_not_before(rig: Rig) -> None:
     child = Child()
     await begin(rig, child)
-    gone = {
-        "consent_revoked": ConsentGranted(
-            youth_id=child.youth_id,
-            kind=ConsentKind.TREATMENT,
-            effective_at=at("2026-11-21 10:00"),
-        ),
-        "hub_inactive": child.engaged(),
-        "eligibility_lost": child.eligible(),
-    }
-    await rig.tell(child.held(reason), at=at("2026-11-20 10:00"))
-
-    await rig.tell(*(told for other, told in gone.items() if other != reason))
-    assert await status(rig, child) == "on-hold"
-    await rig.tell(gone[reason], at=at("2026-11-20 09:59"))  # older than the hold
-    assert await status(rig, child) == "on-hold"
-    await rig.tell(gone[reason], at=at("2026-11-21 10:00"))
-    assert await status(rig, child) == "active"
-
-
-async def test_a_booking_shows_that_the_episode_goes_on(rig: Rig) -> None:
-    child = Child()
-    await begin(rig, child)
-    await rig.tell(child.held("service_gap"), at=at("2026-11-20 10:00"))
-
+    await rig.tell(child.held("consent_revoked"), at=at("2026-11-20 10:00"))
+    agreed = ConsentGranted(
+        youth_id=child.youth_id, kind=ConsentKind.TREATMENT, effective_at=at("2026-11-21 10:00")
+    )
     start, end = at("2026-11-25 16:00"), at("2026-11-25 17:00")
-    await rig.tell(child.booked(uuid4(), start, end), at=at("2026-11-21 10:00"))
 
+    await rig.tell(agreed, child.engaged(), child.eligible(), child.booked(uuid4(), start, end))
+    assert await status(rig, child) == "on-hold"
+    await rig.tell(child.resumed("consent_revoked"), at=at("2026-11-21 10:00"))
     assert await status(rig, child) == "active"
+
+
+async def test_the_care_plan_is_completed_with_the_episode(rig: Rig) -> None:
+    child = Child()
+    await begin(rig, child)
+    await Mentor(rig).logs(
+        session(child, "2026-11-19 16:00", "2026-11-19 17:00", goals=[rated(child.goals[0], 2)])
+    )
+    told = await rig.told()
+    await rig.tell(child.held("hub_inactive"), at=at("2026-11-20 10:00"))
+
+    await rig.tell(child.closed("hub_ended"), at=at("2026-11-20 12:00"))
+
+    plan = (await hub_reads(rig, child, f"CarePlan/{care_plan_id(child.referral_id)}")).json()
+    assert plan["status"] == "completed"
+    assert plan["period"] == {"start": "2026-11-10", "end": "2026-11-20"}
+    assert plan["activity"][0]["detail"]["status"] == "completed"
+    assert len(plan["goal"]) == len(child.goals)
+    assert "Ended, not achieved (2026-11-20)." in plan["text"]["div"]
+    assert await rig.told() == told
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcomes"),
+    [
+        ("goals_achieved", {"G-881": "achieved", "G-882": "not-achieved"}),
+        ("moved", {"G-881": "not-achieved", "G-882": "not-achieved"}),
+    ],
+)
+async def test_goals_end_as_who_ended_the_episode_says(
+    rig: Rig, reason: str, outcomes: dict[str, str]
+) -> None:
+    child = Child()
+    await begin(rig, child)
+    worked_on = [rated(child.goals[0], 3)]
+    await Mentor(rig).logs(session(child, "2026-11-19 16:00", "2026-11-19 17:00", goals=worked_on))
+
+    await rig.tell(child.closed(reason), at=at("2026-11-20 12:00"))
+
+    found = await goals_of(rig, child)
+    assert {goal["lifecycleStatus"] for goal in found.values()} == {"completed"}
+    assert {goal["statusReason"] for goal in found.values()} == {"The service has ended."}
+    assert {
+        number: goal["achievementStatus"]["coding"][0]["code"] for number, goal in found.items()
+    } == outcomes
+
+
+async def test_a_plan_that_ends_after_the_episode_changes_no_outcome(rig: Rig) -> None:
+    child = Child()
+    await begin(rig, child)
+    await rig.tell(child.closed("moved"), at=at("2026-11-20 12:00"))
+    before = await goals_of(rig, child)
+
+    await change(rig, child, child.goals[1], version=2, effective="2026-11-24")
+
+    assert await goals_of(rig, child) == before
+    assert await rig.told(GoalRetired) == []
+
+
+async def test_the_last_session_is_written_down_after_the_end_and_none_after_it(rig: Rig) -> None:
+    child, mentor = Child(), Mentor(rig)
+    await begin(rig, child)
+    await rig.tell(child.closed("moved", "2026-11-18"), at=at("2026-11-18 18:00"))
+
+    logged = await mentor.logs(session(child, "2026-11-18 16:00", "2026-11-18 17:00"))
+    later = await mentor.drafts(session(child, "2026-11-19 16:00", "2026-11-19 17:00"))
+    refused = await mentor.signs(later)
+
+    assert logged["state"] == "final"
+    assert (refused.status_code, refused.json()["code"]) == (422, "episode-closed")
+    (told,) = await rig.told(SessionLogged)
+    assert str(told.session_id) == logged["session_id"]
+    assert await status(rig, child) == "completed"

@@ -1,6 +1,6 @@
 """What other services told, kept as rows: nothing here decides, all may be told again."""
 
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from contracts.codes import HubService
@@ -65,27 +65,23 @@ async def hold_episode(
     *,
     reason: str,
     effective: date,
-    at: datetime,
 ) -> None:
     """Nothing new is booked, and our care plan is on hold."""
-    await store.update_episode_held(conn, episode_id, reason=reason, effective=effective, at=at)
+    await store.update_episode_held(conn, episode_id, reason=reason, effective=effective)
     await plans.update_care_plan_version(conn, referral_id)
 
 
-async def resume_episodes(
-    conn: Connection,
-    youth_id: UUID,
-    *,
-    at: datetime,
-    reason: str | None = None,
-    episode_id: UUID | None = None,
+async def resume_episode(conn: Connection, episode_id: UUID, referral_id: UUID) -> None:
+    """Service goes on, and our care plan is active."""
+    await store.update_episode_resumed(conn, episode_id)
+    await plans.update_care_plan_version(conn, referral_id)
+
+
+async def close_episode(
+    conn: Connection, episode_id: UUID, *, closed_on: date, reason: str
 ) -> None:
-    """The reason of a hold is gone, or a booking shows that it is: the care plan is active."""
-    resumed = await store.update_episodes_resumed(
-        conn, youth_id, at=at, reason=reason, episode_id=episode_id
-    )
-    for referral_id in resumed:
-        await plans.update_care_plan_version(conn, referral_id)
+    """Service has ended; `closed_on` is its last day."""
+    await store.update_episode_closed(conn, episode_id, closed_on=closed_on, reason=reason)
 
 
 async def cancel_appointment(conn: Connection, appointment_id: UUID) -> None:

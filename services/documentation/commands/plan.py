@@ -10,6 +10,7 @@ from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.documentation.domain import goals
 from services.documentation.domain.goals import GoalText, PlanText, PlanVersion, Standing
+from services.documentation.store import facts
 from services.documentation.store import plan as store
 
 ASK_FOR_TEXT = "hub-plan-text"
@@ -51,6 +52,14 @@ async def record_plan_text(
     await settle(conn, youth_id, referral_id, care_plan, at=now)
 
 
+async def settle_again(
+    conn: Connection, youth_id: UUID, referral_id: UUID, *, at: datetime
+) -> None:
+    """Something has happened to the referral that its goals may follow."""
+    care_plan = await begin(conn, youth_id, referral_id)
+    await settle(conn, youth_id, referral_id, care_plan, at=at)
+
+
 async def begin(conn: Connection, youth_id: UUID, referral_id: UUID) -> UUID:
     """The care plan of a referral, locked: whoever changes it or its goals comes in turn."""
     care_plan = goals.care_plan_id(referral_id)
@@ -71,9 +80,12 @@ async def settle(
     """Bring every goal to where the newest plan and the final notes put it, and say what changed.
 
     May be called after any change: what stands already is left alone. `rated` are goals with a
-    further rating, which show it even where they stand as before.
+    further rating, which show it even where they stand as before. Once the episode is over, the
+    plan of its last day decides, and nothing of it is told any more: the Task has said so.
     """
-    plan = goals.newest(await store.list_plan_versions(conn, referral_id))
+    end = await facts.end_by_referral(conn, referral_id)
+    versions = await store.list_plan_versions(conn, referral_id)
+    plan = (end and goals.version_on(versions, end.day)) or goals.newest(versions)
     if plan is None:
         return  # no plan has been told of, so that there is no goal either
     named = {goal.goal_id: goal for goal in plan.goals}
@@ -86,10 +98,12 @@ async def settle(
             named.get(before.goal_id),
             worked_on=work_ is not None,
             values=work_.values if work_ else (),
+            end=end,
         )
         if await store.update_standing(conn, after, on=agency_day(at)):
             unchanged.discard(before.goal_id)
-            await tell(conn, youth_id, care_plan, plan, before, after, at=at)
+            if end is None:
+                await tell(conn, youth_id, care_plan, plan, before, after, at=at)
     await store.update_goal_versions(conn, unchanged)
     await store.update_care_plan_version(conn, referral_id)
 

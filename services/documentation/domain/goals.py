@@ -23,6 +23,7 @@ ENDED_AS = {
     GoalStatus.COMPLETED: GoalStatus.COMPLETED,
     GoalStatus.ENTERED_IN_ERROR: GoalStatus.ENTERED_IN_ERROR,
 }
+GOALS_ACHIEVED = "goals_achieved"  # scheduling's code of why an episode ended
 NO_LONGER_OURS = "The hub's plan no longer names this goal for Therapeutic Mentoring."
 
 RANGES = {
@@ -186,22 +187,37 @@ class Standing:
         return self.lifecycle in LIVE
 
 
+@dataclass(frozen=True, slots=True)
+class End:
+    """The last day of an episode, and the code of why a person ended it."""
+
+    day: date
+    reason: str
+
+
 def standing_of(
     goal_id: UUID,
     planned: PlannedGoal | None,
     *,
     worked_on: bool,
     values: Sequence[tuple[ProgressScale, float]],
+    end: End | None = None,
 ) -> Standing:
     """How a goal stands: what the hub's newest plan says of it, and what sessions have shown.
 
-    `planned` is None when the newest plan does not name it.
+    `planned` is None when the newest plan does not name it. With its episode every goal that is
+    still ours is completed: achieved if it was worked on and who ended the episode says that its
+    goals were, not achieved else. Whether a target is met is for people to say.
     """
     trend = achievement(values) if worked_on else None
     if planned is None or not planned.stands:
         lifecycle = ENDED_AS.get(planned.status) if planned and planned.tm_assigned else None
         reason = "The hub's plan has ended this goal." if lifecycle else NO_LONGER_OURS
         return Standing(goal_id, lifecycle or GoalStatus.CANCELLED, trend, reason)
+    if end:
+        is_met = worked_on and end.reason == GOALS_ACHIEVED
+        outcome = Achievement.ACHIEVED if is_met else Achievement.NOT_ACHIEVED
+        return Standing(goal_id, GoalStatus.COMPLETED, outcome, "The service has ended.")
     if planned.status is GoalStatus.ON_HOLD:
         return Standing(goal_id, GoalStatus.ON_HOLD, trend)
     return Standing(goal_id, GoalStatus.ACTIVE if worked_on else GoalStatus.ACCEPTED, trend)

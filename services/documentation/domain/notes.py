@@ -133,6 +133,7 @@ class Episode:
     opened_on: date
     held_from: date | None = None
     hold_reason: str | None = None
+    closed_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +289,9 @@ def episode_findings(episode: Episode, day: date) -> Iterable[Finding]:
     if held and episode.hold_reason != "hub_inactive":
         sentence = f"The episode is on hold since {episode.held_from}."
         yield Finding("episode-on-hold", sentence)
+    if episode.closed_on and day > episode.closed_on:
+        sentence = f"The episode ended on {episode.closed_on}, before the session."
+        yield Finding("episode-closed", sentence)
 
 
 def hub_findings(days: Sequence[HubDays], day: date, rules: NoteRules) -> Iterable[Finding]:

@@ -96,4 +96,5 @@ class CarePlanView:
     plan_title: str | None
     mentor_id: UUID | None
     supervisor_id: UUID | None
+    closed_on: date | None = None
     goals: tuple[GoalView, ...] = ()

@@ -11,20 +11,28 @@ from services.documentation.mapping.goal import ACHIEVEMENTS, note
 from services.documentation.mapping.terms import Json
 
 TITLE = "Therapeutic Mentoring plan"
+ACTIVITY_STATUS = {
+    "draft": "on-hold",
+    "active": "in-progress",
+    "on-hold": "on-hold",
+    "completed": "completed",
+}
 XHTML = "http://www.w3.org/1999/xhtml"
 LIFECYCLES = {
     GoalStatus.ACCEPTED: "Not started",
     GoalStatus.ACTIVE: "In progress",
     GoalStatus.ON_HOLD: "On hold",
+    GoalStatus.COMPLETED: "Ended",
 }
 
 
 def care_plan_from_view(plan: CarePlanView, reader: Reader) -> Json:
-    """Our plan as a hub reads it: draft until the episode opens, on hold while the episode is.
+    """Our plan as a hub reads it: draft until the episode opens, on hold and over as it is.
 
     The hub that sent the referral is pointed to its own plan and request, which no other can open.
     """
-    goals = [goal for goal in plan.goals if goal.lifecycle in LIVE]
+    shown = LIVE | {GoalStatus.COMPLETED} if plan.closed_on else LIVE
+    goals = [goal for goal in plan.goals if goal.lifecycle in shown]
     found: Json = {
         "resourceType": "CarePlan",
         "id": str(plan.care_plan_id),
@@ -61,15 +69,17 @@ def care_plan_from_view(plan: CarePlanView, reader: Reader) -> Json:
 def status(plan: CarePlanView) -> str:
     if plan.opened_on is None:
         return "draft"
+    if plan.closed_on:
+        return "completed"
     return "on-hold" if plan.held_from else "active"
 
 
 def period_of(plan: CarePlanView) -> Json:
-    """From the episode's first day to the last of the hub's plan, as far as they are known.
+    """From the episode's first day to its last, else that of the hub's plan, as far as known.
 
     A hub's plan that ended before the episode opened says nothing about its end.
     """
-    start, end = plan.opened_on, plan.ends_on
+    start, end = plan.opened_on, plan.closed_on or plan.ends_on
     if start and end and end < start:
         end = None
     days = {"start": start, "end": end}
@@ -78,7 +88,6 @@ def period_of(plan: CarePlanView) -> Json:
 
 def activity(plan: CarePlanView, goal: GoalView) -> Json:
     """The mentoring for one goal, and how it is getting on; a detail, so no reference beside it."""
-    working = plan.opened_on is not None and not plan.held_from
     detail: Json = {
         "kind": "ServiceRequest",
         "code": {
@@ -86,7 +95,7 @@ def activity(plan: CarePlanView, goal: GoalView) -> Json:
             "text": "Therapeutic Mentoring",
         },
         "goal": [terms.reference("Goal", goal.goal_id)],
-        "status": "in-progress" if working else "on-hold",
+        "status": ACTIVITY_STATUS[status(plan)],
         "doNotPerform": False,
     }
     if plan.mentor_id:

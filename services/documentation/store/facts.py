@@ -6,6 +6,7 @@ from uuid import UUID
 
 from contracts.codes import HubService
 from services.chassis.db import Connection
+from services.documentation.domain.goals import End
 from services.documentation.domain.notes import (
     AppointmentState,
     Assignment,
@@ -179,51 +180,56 @@ async def add_episode(conn: Connection, episode: Episode) -> None:
         INSERT INTO episode (episode_id, referral_id, youth_id, opened_on)
         VALUES ($1, $2, $3, $4)
             ON CONFLICT (episode_id)
-            DO UPDATE SET held_from = NULL, hold_reason = NULL, held_at = NULL
+            DO UPDATE SET held_from = NULL, hold_reason = NULL
         """,
         *(episode.episode_id, episode.referral_id, episode.youth_id, episode.opened_on),
     )
 
 
 async def update_episode_held(
-    conn: Connection, episode_id: UUID, *, reason: str, effective: date, at: datetime
+    conn: Connection, episode_id: UUID, *, reason: str, effective: date
 ) -> None:
     """Hold an episode. Held twice, the first day stays and the last reason counts."""
     await conn.execute(
         """
         UPDATE episode
-           SET held_from = least(held_from, $2), hold_reason = $3, held_at = $4
+           SET held_from = least(held_from, $2), hold_reason = $3
          WHERE episode_id = $1
         """,
-        *(episode_id, effective, reason, at),
+        *(episode_id, effective, reason),
     )
 
 
-async def update_episodes_resumed(
-    conn: Connection,
-    youth_id: UUID,
-    *,
-    at: datetime,
-    reason: str | None = None,
-    episode_id: UUID | None = None,
-) -> list[UUID]:
-    """End the holds of a youth for a reason, or of one episode; gives the referrals concerned.
+async def update_episode_resumed(conn: Connection, episode_id: UUID) -> None:
+    await conn.execute(
+        "UPDATE episode SET held_from = NULL, hold_reason = NULL WHERE episode_id = $1", episode_id
+    )
 
-    Only what was held before `at`: told in another order, the facts come to the same rows.
-    """
-    rows = await conn.fetch(
+
+async def update_episode_closed(
+    conn: Connection, episode_id: UUID, *, closed_on: date, reason: str
+) -> None:
+    """End an episode. A hold that it ended in stays: no session was held from its first day on."""
+    await conn.execute(
+        "UPDATE episode SET closed_on = $2, close_reason = $3 WHERE episode_id = $1",
+        *(episode_id, closed_on, reason),
+    )
+
+
+async def end_by_referral(conn: Connection, referral_id: UUID) -> End | None:
+    """How the referral's episode ended; None while it goes on."""
+    row = await conn.fetchrow(
         """
-        UPDATE episode
-           SET held_from = NULL, hold_reason = NULL, held_at = NULL
-         WHERE youth_id = $1
-           AND held_at < $2
-           AND ($3::text IS NULL OR hold_reason = $3)
-           AND ($4::uuid IS NULL OR episode_id = $4)
-        RETURNING referral_id
+        SELECT closed_on, close_reason
+          FROM episode
+         WHERE referral_id = $1
+           AND closed_on IS NOT NULL
+         ORDER BY closed_on DESC
+         LIMIT 1
         """,
-        *(youth_id, at, reason, episode_id),
+        referral_id,
     )
-    return [row["referral_id"] for row in rows]
+    return End(row["closed_on"], row["close_reason"]) if row else None
 
 
 async def lock_episode(conn: Connection, episode_id: UUID) -> None:
@@ -235,7 +241,7 @@ async def episode_by_id(conn: Connection, episode_id: UUID) -> Episode | None:
     """An episode that scheduling has opened."""
     row = await conn.fetchrow(
         """
-        SELECT episode_id, youth_id, referral_id, opened_on, held_from, hold_reason
+        SELECT episode_id, youth_id, referral_id, opened_on, held_from, hold_reason, closed_on
           FROM episode
          WHERE episode_id = $1
         """,

@@ -117,7 +117,7 @@ async def list_care_plans(conn: Connection, asked: Asked) -> list[tuple[CarePlan
     rows = await conn.fetch(
         """
         SELECT p.care_plan_id, p.version, p.updated_at, p.youth_id, p.referral_id, p.created_on,
-               e.opened_on, e.held_from, h.period_end AS ends_on,
+               e.opened_on, e.held_from, e.closed_on, h.period_end AS ends_on,
                t.plan_reference, t.title AS plan_title, a.mentor_id, a.supervisor_id,
                r.kind, r.system, r.value,
                coalesce(sent.organisation_id = r.organisation_id, false) AS is_sender
@@ -130,7 +130,7 @@ async def list_care_plans(conn: Connection, asked: Asked) -> list[tuple[CarePlan
            AND r.released
            AND r.reads @> $3::date
           LEFT JOIN referral sent ON sent.referral_id = p.referral_id
-          LEFT JOIN LATERAL (SELECT opened_on, held_from FROM episode
+          LEFT JOIN LATERAL (SELECT opened_on, held_from, closed_on FROM episode
                               WHERE referral_id = p.referral_id
                               ORDER BY opened_on DESC, episode_id LIMIT 1) e ON true
           LEFT JOIN LATERAL (SELECT period_end FROM hub_plan
