@@ -42,6 +42,18 @@ WORK_LATE = Metric(
     "waypost_work_late", "rows", "Due work that has failed and is tried again, by kind", ("kind",)
 )
 POOL_IDLE = Metric("waypost_pool_idle", "connections", "Database connections that nobody uses")
+NOTIFICATIONS_QUEUED_AGE = Metric(
+    "waypost_notifications_queued_age",
+    "seconds",
+    "How long the oldest message to a client has been tried",
+    ("client",),
+)
+NOTIFICATIONS_UNDELIVERABLE = Metric(
+    "waypost_notifications_undeliverable",
+    "messages",
+    "Messages to a client that were given up after days",
+    ("client",),
+)
 
 METRICS = (
     EVENTS_UNPUBLISHED,
@@ -55,6 +67,8 @@ METRICS = (
     WORK_DUE,
     WORK_LATE,
     POOL_IDLE,
+    NOTIFICATIONS_QUEUED_AGE,
+    NOTIFICATIONS_UNDELIVERABLE,
 )
 
 # All that a span may say beside its name: nothing by which a person could be known.

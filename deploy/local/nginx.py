@@ -78,17 +78,32 @@ class Nginx:
         return self.home / "nginx.conf"
 
     def filled(self) -> str:
-        certificate, key = self.certificate or (None, None)
-        text = TEMPLATE.read_text()
-        for mark, value in {
-            "RUN": str(self.home),
-            "LISTEN": f"127.0.0.1:{self.port}{' ssl' if certificate else ''}",
-            "TLS": TLS.format(certificate=certificate, key=key) if certificate else "# plain http",
-            "OUTCOMES": "\n".join(map(outcome, OUTCOMES)),
-            **{service.upper(): str(port) for service, port in self.services.items()},
-        }.items():
-            text = text.replace(f"@{mark}@", value)
-        return text
+        tls = self.certificate
+        upstreams = {service: f"127.0.0.1:{port}" for service, port in self.services.items()}
+        return filled(
+            run=str(self.home),
+            access_log=f"{self.home}/access.log",
+            listen=f"127.0.0.1:{self.port}{' ssl' if tls else ''}",
+            tls=TLS.format(certificate=tls[0], key=tls[1]) if tls else "# plain http",
+            upstreams=upstreams,
+        )
+
+
+def filled(
+    *, run: str, access_log: str, listen: str, tls: str, upstreams: Mapping[str, str]
+) -> str:
+    """The configuration of one gateway; `upstreams` are the services' public addresses."""
+    text = TEMPLATE.read_text()
+    for mark, value in {
+        "RUN": run,
+        "ACCESS_LOG": access_log,
+        "LISTEN": listen,
+        "TLS": tls,
+        "OUTCOMES": "\n".join(map(outcome, OUTCOMES)),
+        **{service.upper(): address for service, address in upstreams.items()},
+    }.items():
+        text = text.replace(f"@{mark}@", value)
+    return text
 
 
 def outcome(what: tuple[int, str, str]) -> str:

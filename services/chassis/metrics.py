@@ -12,6 +12,7 @@ from contracts.telemetry import Metric
 from services.chassis.catch_up import CatchUp
 from services.chassis.clock import Clock
 from services.chassis.db import Connection, Pool, Record, acquired
+from services.chassis.measures import Measures, nothing_more
 
 POSITION_SECONDS = 0.2
 
@@ -19,8 +20,10 @@ POSITION_SECONDS = 0.2
 class Metrics:
     """The page that Prometheus reads."""
 
-    def __init__(self, service: str, pool: Pool, clock: Clock) -> None:
-        self.service, self.pool, self.clock = service, pool, clock
+    def __init__(
+        self, service: str, pool: Pool, clock: Clock, own: Measures = nothing_more
+    ) -> None:
+        self.service, self.pool, self.clock, self.own = service, pool, clock, own
         self.catch_ups: list[CatchUp] = []
         self.kafka: Callable[[], Any] = lambda: None
 
@@ -49,6 +52,8 @@ class Metrics:
             for row in await due(conn, self.clock):
                 page.set(names.WORK_DUE, row["due"], kind=row["kind"])
                 page.set(names.WORK_LATE, row["late"], kind=row["kind"])
+            for metric, value, labels in await self.own(conn):
+                page.set(metric, value, **labels)
         page.set(names.EVENTS_CAUGHT_UP, sum(each.fetched for each in self.catch_ups))
         page.set(names.POOL_IDLE, self.pool.get_idle_size())
         for topic, records in (await lag(self.kafka())).items():

@@ -22,6 +22,7 @@ from services.chassis.context import Context
 from services.chassis.db import Pool, open_pool
 from services.chassis.health import Health
 from services.chassis.inbox import Handlers, Inbox
+from services.chassis.measures import Measures, nothing_more
 from services.chassis.metrics import Metrics
 from services.chassis.peers import HttpProducer, Peers, read_key
 from services.chassis.relay import Relay
@@ -48,6 +49,7 @@ class Service:
     handlers: Handlers | None = None
     listens_to: Sequence[str] = ()  # names of the producing services
     work: Callable[[Context], Kinds] = lambda _: ({}, {})
+    measures: Measures = nothing_more  # of its own, beside those of its machinery
 
 
 def run(service: Service) -> None:
@@ -122,7 +124,7 @@ def apps(service: Service, context: Context, status: Health) -> tuple[FastAPI, F
     # No pages of their own: `make contracts` writes the staff API down.
     public = FastAPI(title=f"Waypost {service.name}", openapi_url=None)
     ops = FastAPI(openapi_url=None)
-    metrics = Metrics(service.name, context.pool, context.clock)
+    metrics = Metrics(service.name, context.pool, context.clock, service.measures)
     for app in (public, ops):
         app.state.context, app.state.health, app.state.metrics = context, status, metrics
     for router in service.doors:

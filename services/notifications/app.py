@@ -16,6 +16,7 @@ def service() -> Service:
         handlers=events,
         listens_to=("referral", "scheduling", "documentation"),
         work=lambda c: work.kinds(c.pool, c.clock, c.peers, c.settings),
+        measures=work.measures,
     )
 
 

@@ -396,6 +396,22 @@ async def update_state(conn: Connection, id_: UUID, state: State) -> None:
     )
 
 
+async def list_backlogs(conn: Connection) -> Sequence[Record]:
+    """For each client what is still tried, for how long, and what was given up."""
+    return await conn.fetch(
+        """
+        SELECT s.client_id AS client,
+               count(*) FILTER (WHERE d.state = 'undeliverable') AS undeliverable,
+               coalesce(extract(epoch FROM now() - min(d.tried_since)
+                        FILTER (WHERE d.state = 'queued')), 0)::float AS age
+          FROM delivery d
+          JOIN subscription s USING (subscription_id)
+         WHERE d.state IN ('queued', 'undeliverable')
+         GROUP BY s.client_id
+        """
+    )
+
+
 def delivery_of(row: Record) -> Delivery:
     focus = tuple(Focus(f["type"], UUID(f["id"]), f["created"]) for f in row["focus"])
     return Delivery(

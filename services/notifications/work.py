@@ -2,18 +2,20 @@
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from contracts import telemetry
 from services.chassis import work
 from services.chassis.clock import Clock
 from services.chassis.db import Connection, Pool, transaction
 from services.chassis.errors import NotFound
 from services.chassis.fhir import readers
+from services.chassis.measures import Measure
 from services.chassis.peers import PeerUnavailable
 from services.chassis.work import Call, Do, Item
-from services.notifications import commands
+from services.notifications import commands, store
 from services.notifications.commands import Attempt, Message
 from services.notifications.domain.attempts import (
     Answered,
@@ -102,6 +104,16 @@ class Teller:
         pause = await commands.record_outcome(conn, id_, outcome, now=now, jitter=jitter)
         if pause is not None:
             await work.again(conn, item, after=pause, reason=type(outcome).__name__)
+
+
+async def measures(conn: Connection) -> Sequence[Measure]:
+    """How far behind we are with each client."""
+    found: list[Measure] = []
+    for row in await store.list_backlogs(conn):
+        client = {"client": row["client"]}
+        found.append((telemetry.NOTIFICATIONS_QUEUED_AGE, row["age"], client))
+        found.append((telemetry.NOTIFICATIONS_UNDELIVERABLE, row["undeliverable"], client))
+    return found
 
 
 async def nothing(conn: Connection, item: Item) -> None:

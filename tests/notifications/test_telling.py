@@ -8,6 +8,7 @@ import pytest
 from services.chassis.db import transaction
 from services.notifications import commands
 from services.notifications.domain.attempts import HOLD, Answered, Nothing
+from services.notifications.work import measures
 from tests.notifications.rig import (
     NOW,
     Rig,
@@ -403,3 +404,20 @@ async def test_nothing_is_left_to_do_when_a_readers_number_is_wanted(rig: Rig) -
     await rig.work()
 
     assert await rig.pool.fetchval("SELECT count(*) FROM work WHERE outcome IS NULL") == 0
+
+
+async def test_what_was_given_up_is_measured_by_client(rig: Rig) -> None:
+    hub = rig.hub()
+    await rig.subscribed(hub, "referral-progress")
+    child = await rig.child(hub)
+    hub.behave("410", times=1)
+
+    await rig.hear(task_changed(child, 1), task_changed(child, 2))
+    await rig.work()
+
+    async with rig.pool.acquire() as conn:
+        measured = await measures(conn)
+    assert [(metric.name, value) for metric, value, _ in measured] == [
+        ("waypost_notifications_queued_age", 0),
+        ("waypost_notifications_undeliverable", 2),
+    ]

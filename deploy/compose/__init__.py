@@ -1,0 +1,1 @@
+"""Waypost for those with Docker: what docker-compose.yml mounts."""
