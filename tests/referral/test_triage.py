@@ -2,7 +2,7 @@
 
 import copy
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,8 @@ from contracts.codes import Gap
 from contracts.events import (
     EligibilityConfirmed,
     EligibilityDenied,
+    HubDisengaged,
+    HubEngaged,
     ReferralAmended,
     ReferralClosed,
     ReferralDuplicateSuspected,
@@ -374,6 +376,43 @@ async def test_a_hub_service_learned_by_telephone_lets_the_referral_go_on(
     assert amended.gaps == ()
     assert confirmed.hub_service == "in-home-therapy"
     assert await office.state(referred.referral_id) == "eligible"
+
+
+async def test_a_hub_that_ended_by_telephone_is_told_as_ended_and_may_begin_again(
+    office: Office, riverbend: Hub
+) -> None:
+    referred = await refer(riverbend)
+    path = f"/api/referral/referrals/{referred.referral_id}/facts"
+    over = {"hub_service": "in-home-therapy", "ends": "2026-11-08"}
+    again = {"hub_service": "in-home-therapy", "begins": "2026-11-09"}
+
+    for _ in range(2):
+        assert (await office.as_staff("POST", path, {"hub": over})).status_code == 200
+    (ended,) = await office.told(HubDisengaged)
+    assert (await office.as_staff("POST", path, {"hub": again})).status_code == 200
+
+    assert ended.effective == date(2026, 11, 9)
+    assert ended.organisation_id == riverbend.organisation_id
+    assert [event.effective for event in await office.told(HubEngaged)] == [
+        *(date(2026, 8, 20), date(2026, 11, 9)),
+    ]
+
+
+async def test_a_hub_that_is_to_end_by_telephone_ends_on_its_day(
+    office: Office, riverbend: Hub
+) -> None:
+    referred = await refer(riverbend)
+    path = f"/api/referral/referrals/{referred.referral_id}/facts"
+    over = {"hub_service": "in-home-therapy", "ends": "2026-11-11"}
+
+    await office.as_staff("POST", path, {"hub": over})
+    await office.work_until_done()
+    assert await office.told(HubDisengaged) == []
+    office.clock.at += timedelta(days=3)
+    await office.work_until_done()
+
+    (ended,) = await office.told(HubDisengaged)
+    assert ended.effective == date(2026, 11, 12)
 
 
 async def test_an_answer_that_a_payer_gave_a_person_counts(office: Office, riverbend: Hub) -> None:

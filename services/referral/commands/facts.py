@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from contracts.codes import HubService
 from contracts.rules import RulePack
 from services.chassis import outbox
 from services.chassis.clock import agency_day
@@ -16,11 +17,12 @@ from services.chassis.errors import Conflict, NotFound, Refused
 from services.referral.commands import announce, eligibility
 from services.referral.commands.eligibility import Reply
 from services.referral.commands.fill_in import fill_in
+from services.referral.commands.hub_days import remember_days
 from services.referral.commands.triage import triage
 from services.referral.domain import eligibility as rules_of
 from services.referral.domain.payer import Outcome, Reading
 from services.referral.domain.states import ENDED
-from services.referral.store import referrals, staff_facts, standings
+from services.referral.store import hubs, referrals, staff_facts, standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,39 @@ async def learn(
     for kind, value in learned.items():
         await staff_facts.add_staff_fact(conn, referral_id, kind, value, staff_id=staff_id, now=now)
     await fill_in(conn, referral_id, now=now)
+    if hub := learned.get("hub"):
+        await end_hub(conn, referral_id, hub, now=now)
     changed = (*learned, *(("payer_answer",) if answer else ()))
     if changed:
         await tell(conn, referral_id, changed, now=now)
     await triage(conn, referral_id, now=now, rules=pack)
     if answer:
         await enter_answer(conn, referral_id, answer, now=now, rules=pack)
+
+
+async def end_hub(
+    conn: Connection, referral_id: UUID, hub: dict[str, Any], *, now: datetime
+) -> None:
+    """A hub service that staff say is over ends in the hub's own evidence, and is told as ended.
+
+    Only now, not after each amendment: where the hub says otherwise later, it is the hub's word.
+    """
+    if not hub.get("ends"):
+        return
+    facts = await referrals.referral_facts(conn, referral_id)
+    await staff_facts.update_hub_ended(
+        conn,
+        referral_id,
+        UUID(hub["organisation_id"]) if hub.get("organisation_id") else facts.organisation_id,
+        HubService(hub["hub_service"]),
+        ends=date.fromisoformat(hub["ends"]),
+    )
+    named = (await referrals.referral_facts(conn, referral_id)).hubs
+    was = await hubs.list_engaged(conn, referral_id)
+    today = agency_day(now)
+    if await announce.tell_hubs(conn, facts.youth_id, named, was=was, now=now):
+        await hubs.update_engaged(conn, referral_id, announce.active(named, today))
+    await remember_days(conn, referral_id, named, today=today)
 
 
 async def tell(

@@ -90,6 +90,26 @@ async def add_hub(
     return announced
 
 
+async def update_hub_ended(
+    conn: Connection,
+    referral_id: UUID,
+    organisation_id: UUID,
+    service: HubService,
+    *,
+    ends: date,
+) -> None:
+    """End a hub service, whoever named it; `ends` is its last day. What begins later stays."""
+    await conn.execute(
+        """
+        UPDATE hub_enrolment SET ends = $4, updated_at = now()
+         WHERE referral_id = $1 AND organisation_id = $2 AND hub_service = $3
+           AND (begins IS NULL OR begins <= $4)
+           AND (ends IS NULL OR ends > $4)
+        """,
+        *(referral_id, organisation_id, service, ends),
+    )
+
+
 async def update_engaged(conn: Connection, enrolment_id: UUID, engaged_from: date | None) -> None:
     await conn.execute(
         "UPDATE hub_enrolment SET engaged_from = $2 WHERE enrolment_id = $1",
