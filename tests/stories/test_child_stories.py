@@ -108,10 +108,11 @@ async def test_s15_one_mentor_sees_twins_one_after_the_other_but_never_at_once(
     pass_day(world, start)
     for journey, begin in ((first, start), (second, then)):
         await settle(journey, mentor, await write_up(journey, mentor, begin, minutes))
-    overlapping = await write_up(second, mentor, inside, minutes)
+    early = (then - inside) / timedelta(minutes=1)  # it ends as the second's own begins
+    overlapping = await write_up(second, mentor, inside, early)
     answer = await second.sign(mentor, overlapping, refused_ok=True)
 
-    assert answer.status == 409
+    assert (answer.status, answer.body["code"]) == (409, "mentor-sessions-overlap")
     assert (await records.note(addresses, overlapping["session_id"]))["state"] == "draft"
     for journey in pair:
         final = [n for n in await records.notes(addresses, journey) if n["state"] == "final"]
