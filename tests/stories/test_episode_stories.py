@@ -20,9 +20,11 @@ def journey(cast: Cast) -> Journey:
     return cast.journeys(1)[0]
 
 
+@pytest.mark.parametrize("said_by", ["hub", "staff"])
 async def test_an_episode_is_held_with_its_hub_resumed_and_closed_by_a_person(
-    journey: Journey, cast: Cast, world: World, addresses: Addresses, draw: Random
+    journey: Journey, cast: Cast, world: World, addresses: Addresses, draw: Random, said_by: str
 ) -> None:
+    say = hub_says if said_by == "hub" else staff_say
     mentor = await in_service(cast, [journey])
     start = afternoon(world, draw)
     pass_day(world, start)
@@ -31,16 +33,15 @@ async def test_an_episode_is_held_with_its_hub_resumed_and_closed_by_a_person(
     await becomes("in progress", lambda: status(journey), "in-progress")
     await journey.book([start + timedelta(days=7)], 60)
     planned = journey.appointments[-1]["appointment_id"]
-    last_day = today(world) - timedelta(days=1)
 
-    await name_hub_service(world, journey, status="finished", ends=last_day)
+    await say(world, journey, ends=today(world) - timedelta(days=1))
 
     await becomes("on hold", lambda: status(journey), "on-hold")
     assert (await journey.task())["statusReason"]["coding"][0]["code"] == "hub_inactive"
     await becomes("frozen", lambda: appointment(addresses, planned), "frozen")
     await becomes("plan on hold", lambda: held(addresses, journey), True)
 
-    await name_hub_service(world, journey, status="active", ends=None)
+    await say(world, journey, ends=None)
 
     await becomes("back", lambda: status(journey), "in-progress")
     await becomes("thawed", lambda: appointment(addresses, planned), "booked")
@@ -84,9 +85,15 @@ def today(world: World) -> date:
     return world.now().astimezone(AGENCY_ZONE).date()
 
 
-async def name_hub_service(
-    world: World, journey: Journey, *, status: str, ends: date | None
-) -> None:
+async def staff_say(world: World, journey: Journey, *, ends: date | None) -> None:
+    """What the coordinator heard by telephone: the hub service is over, or goes on from today."""
+    days = {"ends": ends.isoformat()} if ends else {"begins": today(world).isoformat()}
+    hub = {"hub_service": journey.child.hub.service} | days
+    path = f"/api/referral/referrals/{journey.referral_id}/facts"
+    await world.staff(COORDINATOR, "POST", path, {"hub": hub})
+
+
+async def hub_says(world: World, journey: Journey, *, ends: date | None) -> None:
     """The hub sends its own episode of care again, ended or going on."""
     sent = amendment(
         journey.child, agency_npi=journey.agency_npi, payer=journey.payer, now=world.now()
@@ -94,7 +101,7 @@ async def name_hub_service(
     for entry in sent["entry"]:
         resource = entry["resource"]
         if resource["resourceType"] == "EpisodeOfCare":
-            resource["status"] = status
+            resource["status"] = "finished" if ends else "active"
             resource["period"] |= {"end": ends.isoformat()} if ends else {}
             number = entry["request"].pop("ifNoneExist")
             entry["request"] = {"method": "PUT", "url": f"EpisodeOfCare?{number}"}
