@@ -82,6 +82,7 @@ def web(gateway: Nginx) -> Iterator[httpx.Client]:
         ("referral", "GET /fhir/Goal/h-1"),
         ("referral", "GET /fhir/CarePlan/h-1"),
         ("referral", "POST /auth/token"),
+        ("referral", "GET /auth/jwks"),
         ("referral", "GET /.well-known/smart-configuration"),
         ("referral", "GET /fhir/.well-known/smart-configuration"),
         ("referral", "GET /api/referral/referrals"),
