@@ -53,6 +53,8 @@ class Door:
 
     async def send(self, method: str, path: str, body: bytes, **headers: str) -> httpx.Response:
         sent = {"content-type": "application/fhir+json", **self.headers}
+        if path.startswith("/fhir/Task/"):
+            sent["if-match"] = 'W/"1"'
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         return await self.http.request(method, path, content=body, headers=sent)
 
@@ -120,7 +122,7 @@ async def headers_of(hub: Hub) -> dict[str, str]:
     hub.http.event_hooks = {"request": [look]}
     await hub.read("Task")
     hub.http.event_hooks = hooks
-    return {"authorization": seen["authorization"], "if-match": 'W/"1"'}
+    return {"authorization": seen["authorization"]}
 
 
 async def notifications_door(rig: Notifications) -> Door:

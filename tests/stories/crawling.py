@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey
 from deploy.demo.actors import World
 from deploy.demo.journey import Journey
 from deploy.local.seed import ROOT, payer_identifier
-from deploy.simulators.hub_client import Answer, FhirClient
+from deploy.simulators.hub_client import FhirClient
 
 RELATIVE = re.compile(r"[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64}")
 SEARCHES = (
@@ -113,7 +113,3 @@ def payer_of(world: World, folder: Path) -> FhirClient:
         "scope": "system/*.rs",
     }
     return FhirClient(world.http, key, configuration)
-
-
-def shape(answer: Answer | Any) -> tuple[int, Any]:
-    return answer.status, answer.body

@@ -1,64 +1,90 @@
-"""From a finished referral's Task along every reference: each resolves, and none is foreign."""
+"""What a finished referral leads to: every reference resolves, none is foreign, all of it is R4."""
 
 import asyncio
+import json
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from deploy.demo.actors import World, until
 from deploy.demo.cast import Cast, arrive
+from deploy.demo.children import bundle, without_goals
 from deploy.demo.journey import Journey
-from tests.stories.crawling import ABSENT, Crawl, children_in, crawl, payer_of, shape
+from deploy.local.machine import Missing
+from deploy.local.stack import Addresses, Stack
+from tests.judge.validator import errors
+from tests.stories.conftest import SEED
+from tests.stories.crawling import ABSENT, Crawl, address_of, children_in, crawl, payer_of
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FOR_EVERYBODY = {"Organization", "Location", "Practitioner", "PractitionerRole"}
 FOR_PAYERS = {"Patient", "Encounter", "Organization", "Location"}
 
 
-@pytest.fixture
-async def journeys(cast: Cast) -> list[Journey]:
-    """Children of both hubs, all the way to what their hubs read."""
+@dataclass
+class Told:
+    """One story of a child of each hub, all the way to what their hubs read."""
+
+    world: World
+    cast: Cast
+    journeys: list[Journey]
+    crawls: list[Crawl] = field(default_factory=list)
+
+    def __iter__(self) -> Any:
+        return zip(self.journeys, self.crawls, strict=True)
+
+    def other(self, journey: Journey) -> str:
+        return next(name for name in self.cast.hub_names if name != journey.hub)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def told(stack: Stack) -> AsyncIterator[Told]:
+    world = World(Addresses.read(stack.home), run=f"crawler {SEED}")
+    cast = Cast(world, random.Random(f"{SEED} crawler").randrange(10**5))
+    await cast.subscribe()
     journeys = cast.journeys(2)
     await asyncio.gather(*map(arrive, journeys))
     await cast.serve(journeys)
-    return journeys
+    yield Told(world, cast, journeys, [await crawl(world, journey) for journey in journeys])
+    await world.http.aclose()
 
 
-async def test_every_reference_resolves_for_its_reader_and_for_nobody_else(
-    cast: Cast, world: World, journeys: list[Journey], tmp_path: Path
-) -> None:
-    crawls = [await crawl(world, journey) for journey in journeys]
-
-    for journey, found in zip(journeys, crawls, strict=True):
+async def test_every_reference_resolves_for_its_hub_and_names_no_other_child(told: Told) -> None:
+    for journey, found in told:
         assert found.missing == []
-        assert children_in([*found.found.values(), *found.bundles]) == {
-            f"Patient/{journey.youth_id}"
-        }
+        own = {f"Patient/{journey.youth_id}"}
+        assert children_in([*found.found.values(), *found.bundles]) == own
         for type_ in ("Task", "ServiceRequest", "Patient", "CarePlan", "Goal", "Encounter"):
             assert found.of(type_), type_
-        await nothing_for_the_other_hub(cast, world, journey, found)
-    await only_members_for_the_payer(world, journeys, crawls, tmp_path)
 
 
-async def nothing_for_the_other_hub(
-    cast: Cast, world: World, journey: Journey, found: Crawl
-) -> None:
+async def test_for_the_other_hub_it_is_as_if_nothing_of_it_were_here(told: Told) -> None:
     """What is another's is answered in the very bytes of what is not there at all."""
-    other = next(name for name in cast.hub_names if name != journey.hub)
-    for address in found.found:
-        type_, _, id_ = address.partition("/")
-        if type_ in FOR_EVERYBODY and not id_.startswith("h-"):
-            continue
-        absent = f"{type_}/h-{ABSENT}" if id_.startswith("h-") else f"{type_}/{ABSENT}"
-        answers = [await world.hub(other, "read", {"path": path}) for path in (address, absent)]
-        assert [shape(a)[0] for a in answers] == [404, 404], address
-        assert answers[0].body == answers[1].body, address
+    for journey, found in told:
+        for address in found.found:
+            type_, _, id_ = address.partition("/")
+            if type_ in FOR_EVERYBODY and not id_.startswith("h-"):
+                continue
+            absent = f"{type_}/h-{ABSENT}" if id_.startswith("h-") else f"{type_}/{ABSENT}"
+            foreign, none = [
+                await told.world.hub(told.other(journey), "read", {"path": path})
+                for path in (address, absent)
+            ]
+            assert (foreign.status, none.status) == (404, 404), address
+            assert foreign.body == none.body, address
 
 
-async def only_members_for_the_payer(
-    world: World, journeys: list[Journey], crawls: list[Crawl], tmp_path: Path
+async def test_a_payer_sees_its_members_and_their_encounters_alone(
+    told: Told, tmp_path: Path
 ) -> None:
-    payer = payer_of(world, tmp_path)
-    for journey, found in zip(journeys, crawls, strict=True):
+    payer = payer_of(told.world, tmp_path)
+    for journey, found in told:
 
         async def sees_the_child(journey: Journey = journey) -> object:
             answer = await payer.ask("GET", f"Patient/{journey.youth_id}")
@@ -73,3 +99,75 @@ async def only_members_for_the_payer(
         for encounter in found.of("Encounter"):
             shown = (await payer.ask("GET", f"Encounter/{encounter['id']}")).body
             assert not shown.keys() & {"participant", "basedOn", "reasonReference"}
+
+
+async def test_the_official_validator_finds_no_error_in_what_we_emit(
+    told: Told, tmp_path: Path
+) -> None:
+    ours, others = await emitted(told, tmp_path)
+    try:
+        found = await asyncio.to_thread(errors, tmp_path, others, us_core=ours)
+    except Missing as missing:
+        pytest.skip(str(missing))
+
+    assert found == {}, json.dumps(found, indent=1)
+
+
+async def emitted(told: Told, scratch: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Everything that was said: what US Core's profiles bind, and what R4 and Backport do."""
+    world, journey = told.world, told.journeys[0]
+    ours: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    for number, (one, found) in enumerate(told):
+        for address, resource in found.found.items():
+            kept = others if "/h-" in address else ours
+            kept[f"{number}-{address.replace('/', '-')}"] = resource
+        for place, searchset in enumerate(found.bundles):
+            others[f"{number}-searchset-{place}"] = searchset
+        for appointment in one.appointments:
+            ours[f"{number}-appointment-{appointment['start'][:10]}"] = await world.read(
+                one.hub, f"Appointment/{appointment['appointment_id']}"
+            )
+        ours[f"{number}-episode"] = await world.read(one.hub, f"EpisodeOfCare/{one.episode_id}")
+    for name, path in {
+        "subscriptions": "Subscription",
+        "status": "Subscription/$status",
+        "metadata": "metadata",
+        "roles": "PractitionerRole?practitioner=" + journey.mentor,
+        "absent": f"Task/{ABSENT}",
+        "unknown-filter": "Task?bogus=1",
+        "unknown-type": "Flag/1",
+    }.items():
+        others[name] = (await world.hub(journey.hub, "read", {"path": path})).body
+    for entry in others["subscriptions"]["entry"]:
+        subscription = entry["resource"]
+        others[f"subscription-{subscription['id']}"] = subscription
+        events = {"path": f"{address_of(subscription)}/$events"}
+        others[f"events-{subscription['id']}"] = (await world.hub(journey.hub, "read", events)).body
+    await add_answers(told, others)
+    payer = payer_of(world, scratch)
+    encounter = told.crawls[0].of("Encounter")[0]
+    for name in (f"Patient/{journey.youth_id}", f"Encounter/{encounter['id']}"):
+        answer = await payer.ask("GET", name)
+        ours[f"payer-{name.replace('/', '-')}"] = answer.body
+    return ours, others
+
+
+async def add_answers(told: Told, others: dict[str, Any]) -> None:
+    """Answers to what hubs send: taken with warnings, sent again, refused."""
+    world = told.world
+    journey = Journey(
+        world, told.cast.journeys(3)[2].child, told.journeys[0].agency_npi, told.journeys[0].payer
+    )
+    now = world.now()
+    sent = bundle(
+        without_goals(journey.child), agency_npi=journey.agency_npi, payer=journey.payer, now=now
+    )
+    for name in ("transaction-response", "replay"):
+        others[name] = (await world.hub(journey.hub, "refer", sent)).body
+    refused = json.loads(json.dumps(sent).replace('"T1027"', '"H2019"'))
+    for entry in refused["entry"]:
+        if entry["resource"]["resourceType"] == "ServiceRequest":
+            entry["resource"]["subject"] = {"reference": "urn:uuid:" + ABSENT}
+    others["refused"] = (await world.hub(journey.hub, "refer", refused)).body
+    others["not-r4"] = (await world.hub(journey.hub, "refer", {"resourceType": "Bundle"})).body

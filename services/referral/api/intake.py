@@ -4,7 +4,7 @@ Bodies are read raw: a framework's own 422 would replace our OperationOutcome.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import Request
@@ -52,7 +52,9 @@ def add_intake(router: FhirRouter, rules: RulePack) -> None:
 
         async with rejects_kept(request, partner, body):
             checked = await check_off_loop(body, expect={"Bundle"})
-            submission = await read_bundle(checked, len(body))
+            submission = await beside_the_loop(
+                len(body), lambda: submission_from_bundle(checked.resource)
+            )
             may_send(partner, submission)
             async with change(request, partner) as conn:
                 receipt = await take_in(conn, request, submission, checked, partner, body, rules)
@@ -74,11 +76,11 @@ def add_update(router: FhirRouter, type_: str, rules: RulePack) -> None:
         return await receive_alone(request, partner, type_, "PUT", rules)
 
 
-async def read_bundle(checked: Checked, size: int) -> Submission:
-    """The entries; of a large Bundle beside the loop, so that nobody else waits for it."""
+async def beside_the_loop(size: int, work: Callable[[], Submission]) -> Submission:
+    """The entries; of a large body beside the loop, so that nobody else waits for it."""
     if size <= LOOP_BYTES:
-        return submission_from_bundle(checked.resource)
-    return await asyncio.to_thread(submission_from_bundle, checked.resource)
+        return work()
+    return await asyncio.to_thread(work)
 
 
 async def receive_alone(
@@ -94,8 +96,11 @@ async def receive_alone(
         else:
             criteria = None
         if_match = version_from(request.headers.get("if-match"), None)
-        submission = submission_from_resource(
-            checked.resource, method=method, criteria=criteria, if_match=if_match
+        submission = await beside_the_loop(
+            len(body),
+            lambda: submission_from_resource(
+                checked.resource, method=method, criteria=criteria, if_match=if_match
+            ),
         )
         async with change(request, partner) as conn:
             receipt = await take_in(conn, request, submission, checked, partner, body, rules)

@@ -20,9 +20,11 @@ def answers(
 
     `is_replay`: nothing of the submission was stored.
     """
-    issues = [*case.issues, *said]
+    by_path: dict[str, list[Issue]] = {}
+    for issue in (*case.issues, *said):
+        by_path.setdefault(entry_path(issue), []).append(issue)
     return tuple(
-        answer(case, entry, issues, task, is_replay=is_replay)
+        answer(case, entry, by_path.get(entry.path, ()), task, is_replay=is_replay)
         for entry in case.reading.submission.entries
     )
 
@@ -30,7 +32,7 @@ def answers(
 def answer(
     case: Case, entry: Entry, issues: Sequence[Issue], task: TaskRow | None, *, is_replay: bool
 ) -> Answer:
-    told = tuple(issue for issue in issues if concerns(issue, entry))
+    told = tuple(issues)
     path, now, stored = entry.path, case.machine_now, entry.stored
     if found := entry.organisation:
         return Answer(path, entry.ref, False, found.version, found.updated_at or now, told)
@@ -46,6 +48,10 @@ def answer(
     return Answer(path, stored.ref, False, stored.version, stored.updated_at, told)
 
 
-def concerns(issue: Issue, entry: Entry) -> bool:
+def entry_path(issue: Issue) -> str:
+    """The path of the entry that an issue concerns: of a Bundle's resource, or of one alone."""
     place = issue.expression or ""
-    return place == entry.path or place.startswith((f"{entry.path}.", f"{entry.path}["))
+    head, resource, _ = place.partition(".resource")
+    if resource and place.startswith("Bundle."):
+        return head + resource
+    return place.partition(".")[0].partition("[")[0]

@@ -30,7 +30,7 @@ from services.referral.domain.intake import Identifier, KnownReferral, Organisat
 from services.referral.mapping.inbound.asked import Asked, asked, key_of, names_in, placer_of
 from services.referral.mapping.inbound.entries import Entry, Submission, bundle_digest
 from services.referral.mapping.inbound.graph import Directory, Graph
-from services.referral.mapping.inbound.judge import Agency, Reading, judge
+from services.referral.mapping.inbound.judge import Agency, Reading, is_update, judge
 from services.referral.mapping.inbound.remarks import (
     differing,
     known_other_content,
@@ -180,7 +180,7 @@ async def known_referral(
         if question.key is None:
             return None
         return await mirror.known_by_key(conn, sender.organisation_id, question.key)
-    if not question.conditions:
+    if not question.conditions or not is_update(submission):
         return None  # judged: a submission holds one referral
     children = await mirror.youths_by_conditions(conn, sender.organisation_id, question.conditions)
     if len(children) == 1:
