@@ -397,16 +397,20 @@ async def update_state(conn: Connection, id_: UUID, state: State) -> None:
 
 
 async def list_backlogs(conn: Connection) -> Sequence[Record]:
-    """For each client what is still tried, for how long, and what was given up."""
+    """For each client what is still tried, for how long, and what was given up.
+
+    Zeros too: an alarm hears of a rise, not of a number that was not there before.
+    """
     return await conn.fetch(
         """
         SELECT s.client_id AS client,
                count(*) FILTER (WHERE d.state = 'undeliverable') AS undeliverable,
                coalesce(extract(epoch FROM now() - min(d.tried_since)
                         FILTER (WHERE d.state = 'queued')), 0)::float AS age
-          FROM delivery d
-          JOIN subscription s USING (subscription_id)
-         WHERE d.state IN ('queued', 'undeliverable')
+          FROM subscription s
+          LEFT JOIN delivery d
+            ON d.subscription_id = s.subscription_id
+           AND d.state IN ('queued', 'undeliverable')
          GROUP BY s.client_id
         """
     )
