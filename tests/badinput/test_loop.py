@@ -111,6 +111,19 @@ async def test_nobody_waits_for_a_large_referral(
     assert await shortest(door, make) < LONGEST_SECONDS
 
 
+async def test_nobody_waits_for_a_change_to_what_is_large(office: Office, riverbend: Hub) -> None:
+    door = await referral_door(office, riverbend)
+    bundle = another_child(entry__5__resource__extension=MANY)
+    assert (await riverbend.refer(bundle)).status_code == 200
+    patient = bundle["entry"][5]["resource"]
+    number = patient["identifier"][0]
+    path = f"/fhir/Patient?identifier={number['system']}|{number['value']}"
+
+    seconds = await shortest(door, lambda: ("PUT", path, {**patient, "active": False}))
+
+    assert seconds < LONGEST_SECONDS
+
+
 async def test_nobody_waits_for_a_large_task(office: Office, riverbend: Hub) -> None:
     door = await referral_door(office, riverbend)
     path = next(path for method, path in door.routes if path.startswith("/fhir/Task/"))

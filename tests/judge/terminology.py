@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts import codes
+from services.referral.mapping.task import CRITERIA
 
 LOCAL = "https://waypost.example/fhir/CodeSystem/"
 V3 = "http://terminology.hl7.org/CodeSystem/v3-"
@@ -32,8 +33,11 @@ FRAGMENTS: Mapping[str, Sequence[str]] = {
 }  # fmt: skip
 # What our code can say beyond the samples, by code system.
 SAID: Mapping[str, Iterable[str]] = {
+    "cbhi-service": list(codes.HubService),
+    "issue-detail": [f"gap-{code}" for code in (*codes.Gap, *codes.OpenItem)],
+    "program-criterion": [code for code, _ in CRITERIA.values()],
     "referral-gap": [*codes.Gap, *codes.OpenItem],
-    "referral-business-status": [],
+    "staff-role": ["clinical-supervisor"],
 }
 
 

@@ -13,6 +13,7 @@ from services.referral.commands.case import (
     Receipt,
     is_same,
     is_written,
+    off_loop,
     referral_from,
     takes_effect,
 )
@@ -48,7 +49,8 @@ async def amend(
     row = await referrals.referral_by_id(conn, known.referral_id)
     if row is None:
         raise AssertionError("the referral is locked")
-    after = case.intake(case.reading.graph)
+    submission, graph = case.reading.submission, case.reading.graph
+    after = await off_loop(submission, lambda: case.intake(graph), stored=stored)
     referral = amended(case, after, row)
     said = [
         *remarks(case.reading.submission, after, gaps=referral.gaps, items=referral.open_items),
@@ -57,7 +59,8 @@ async def amend(
     task = await with_number(conn, case, task)
     if not any(map(is_written, case.entries)):
         return Receipt(known.referral_id, known.version, False, answers(case, said, task=task))
-    before = case.intake(Graph((), stored, case.reading.graph.directory))
+    as_it_was = Graph((), stored, graph.directory)
+    before = await off_loop(submission, lambda: case.intake(as_it_was), stored=stored)
     was = await hubs.list_engaged(conn, known.referral_id)
     await youths.add_youth(conn, after.youth, case.organisation_id)
     await referrals.update_referral(conn, referral)

@@ -1,7 +1,7 @@
 """One readable submission, and all that it is stored, announced and answered with."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
@@ -10,10 +10,11 @@ from uuid import UUID
 from contracts.codes import HubService, ReferralState
 from contracts.rules import RulePack
 from services.chassis.auth import Partner
+from services.chassis.fhir.guard import LOOP_BYTES
 from services.chassis.fhir.outcome import Issue
 from services.referral.domain import eligibility
 from services.referral.domain.eligibility import Facts
-from services.referral.domain.intake import Identifier, Intake, Referral, open_items
+from services.referral.domain.intake import Identifier, Intake, Referral, Stored, open_items
 from services.referral.mapping.inbound.entries import Entry, Submission, content_of
 from services.referral.mapping.inbound.facts import intake_from
 from services.referral.mapping.inbound.graph import Graph
@@ -89,9 +90,15 @@ class Case:
         )
 
 
-async def off_loop(submission: Submission, work: Callable[[], T]) -> T:
-    """Run it, beside the loop where a submission is so large that others would have to wait."""
-    if len(submission.all) <= MANY_ENTRIES:
+async def off_loop(
+    submission: Submission, work: Callable[[], T], *, stored: Sequence[Stored] = ()
+) -> T:
+    """Run it, beside the loop where there is so much to read that others would have to wait.
+
+    `stored`: what is here already and is read with it.
+    """
+    size = sum(len(row.body) for row in stored)
+    if len(submission.all) <= MANY_ENTRIES and size <= LOOP_BYTES:
         return work()
     return await asyncio.to_thread(work)
 

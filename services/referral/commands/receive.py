@@ -78,7 +78,8 @@ async def receive(
     graph = Graph([e for e in submission.all if takes_effect(e)], found.stored, found.directory)
     parties = (sender.agency, sender.organisation_id)
     reading = Reading(submission, resolved, graph, *parties, agency_day(now), known is not None)
-    raise_if_refused(resolved, list(judge(reading)), warnings)
+    judged = await off_loop(submission, lambda: list(judge(reading)), stored=found.stored)
+    raise_if_refused(resolved, judged, warnings)
     refuse_stale(submission)
     issues = [*warnings, *resolved.issues]
     case = Case(reading, issues, body, sender.partner, mrn_system, now, machine_now, rules)
