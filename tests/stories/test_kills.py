@@ -39,11 +39,11 @@ async def test_a_part_that_is_killed_changes_nothing_but_the_time(
     await asyncio.gather(killing, return_exceptions=True)
     await asyncio.to_thread(stack.wait_for, part)
 
-    account = await cast.settled()
+    # Other stories leave children on the way: to wait until they are through would be in vain.
+    account = await cast.settled([journey.referral_id for journey in journeys])
 
     assert killed > 0
-    mine = {journey.referral_id for journey in journeys}
-    lines = [line for line in account.lines if str(line.referral_id) in mine]
+    lines = account.lines
     assert [line.problems for line in lines] == [[], [], [], []]
     assert sorted(line.state for line in lines) == [
         "admitted",
