@@ -57,10 +57,12 @@ class Cast:
             for person in known["people"]
         }
 
-    async def settled(self, referrals: Collection[str] | None = None) -> Account:
+    async def settled(
+        self, referrals: Collection[str] | None = None, *, seconds: float = SETTLING_SECONDS
+    ) -> Account:
         """The account, of these referrals or of all, once it is right or should have been."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + SETTLING_SECONDS
+        deadline = loop.time() + seconds
         while True:
             logs = {hub: await self.world.hub_log(hub) for hub in self.hub_names}
             account = await draw_up(self.world.at.dsn, logs, only=referrals)

@@ -1,5 +1,6 @@
 """The supervisor with tiny parts: what dies comes back, what is left behind is found."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -38,8 +39,17 @@ def test_parts_outlive_whoever_started_them_in_a_session_of_their_own(folder: Fo
 
     assert os.getsid(sleeper.pid) == sleeper.pid
     assert os.getsid(folder.supervisor() or 0) != os.getsid(0)
-    open_files = {path.readlink() for path in Path(f"/proc/{sleeper.pid}/fd").iterdir()}
-    assert open_files == {Path("/dev/null"), folder.log_of("sleeper")}
+    ours = {Path("/dev/null"), folder.log_of("sleeper")}
+    # While Python starts it reads files of its own.
+    wait_until(lambda: open_files(sleeper.pid) == ours, 10, "It holds other files open")
+
+
+def open_files(pid: int) -> set[Path]:
+    found = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since
+            found.add(path.readlink())
+    return found
 
 
 def test_ensuring_twice_starts_nothing_twice(folder: Folder) -> None:
