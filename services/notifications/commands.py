@@ -105,12 +105,12 @@ async def tell_sender(conn: Connection, referral_id: UUID, happening: Happening)
 
 
 async def tell_hubs(conn: Connection, happening: Happening, *, on: date) -> None:
-    """Queue what happened in a youth's care for the hubs that may read of it on that day.
+    """Queue what happened in a youth's care for the youth's hubs of that day.
 
-    They are asked about once more when it is sent: this only spares work that would come to
-    nothing.
+    Whether a release stands is asked when it is sent, never here: what referral granted may reach
+    us after what documentation tells, and would then be lost for good.
     """
-    for hub in await store.list_released_hubs(conn, happening.youth_id, on):
+    for hub in await store.list_engaged_hubs(conn, happening.youth_id, on):
         await queue_for(conn, hub, happening)
 
 

@@ -42,15 +42,14 @@ async def sender_by_referral(conn: Connection, referral_id: UUID) -> UUID | None
     return sender
 
 
-async def list_released_hubs(conn: Connection, youth_id: UUID, day: date) -> Sequence[UUID]:
-    """The hubs that may read a youth's care on a day (DOMAIN.md section 4, Readers)."""
+async def list_engaged_hubs(conn: Connection, youth_id: UUID, day: date) -> Sequence[UUID]:
+    """The youth's hubs on a day. Whether a release stands is asked when they are told."""
     rows = await conn.fetch(
         """
         SELECT organisation_id
           FROM reader
          WHERE stream_id = $1
            AND kind = 'hub'
-           AND released
            AND reads @> $2::date
          ORDER BY organisation_id
         """,
