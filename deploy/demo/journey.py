@@ -26,7 +26,6 @@ class Journey:
     payer: tuple[str, str]
     sent: int = 1
     amended: bool = False
-    stops_at: str | None = None
     known: Child | None = None  # as the payer has it, where that is not the truth
     referral_id: str = ""
     youth_id: str = ""

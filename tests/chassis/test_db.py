@@ -1,5 +1,7 @@
 """A database that goes away in the middle is "not now" (503), never a fault of ours (500)."""
 
+from collections.abc import Awaitable, Callable
+
 import asyncpg
 import pytest
 
@@ -25,9 +27,9 @@ async def die_while_reading(pool: Pool) -> None:
 
 
 @pytest.mark.parametrize("use", [die_inside, die_before_the_commit, die_while_reading])
-async def test_a_connection_that_dies_means_not_now(use: object, pool: Pool) -> None:
-    assert callable(use)
-
+async def test_a_connection_that_dies_means_not_now(
+    use: Callable[[Pool], Awaitable[None]], pool: Pool
+) -> None:
     with pytest.raises(AWAY):
         await use(pool)
 
