@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from deploy.demo.actors import Answer, Json, Refusal, World, until
-from deploy.demo.children import Child, amendment, bundle, member_of, without_goal
+from deploy.demo.children import Child, age, amendment, bundle, member_of, without_goal
 
 AGENCY_ZONE = ZoneInfo("America/New_York")
 COORDINATOR, SCHEDULER, SUPERVISOR = "carla.coordinator", "sam.scheduler", "sofia.supervisor"
@@ -61,7 +61,7 @@ class Journey:
             raise Refusal(f"{self.hub}: one referral sent {self.sent} times became several: {ids}")
         self.referral_id, self.youth_id, self.task_id = ids[0]
         times = f", sent {self.sent} times at once" if self.sent > 1 else ""
-        self.say(f"{self.hub} refers a child of {age(self.child, now)}{times}")
+        self.say(f"{self.hub} refers a child of {age(self.child, now.date())}{times}")
 
     def ids_in(self, sent: Json, answer: Json) -> tuple[str, str, str]:
         """The ids that the answer gave to the referral, the child and the Task."""
@@ -281,9 +281,3 @@ class Journey:
             return None
         plan = found["entry"][0]["resource"]
         return plan if plan["status"] == "active" else None
-
-
-def age(child: Child, now: datetime) -> int:
-    day = now.date()
-    before = (day.month, day.day) < (child.birth_date.month, child.birth_date.day)
-    return day.year - child.birth_date.year - before

@@ -1,10 +1,13 @@
-"""Invented children and the Bundles in which hubs refer them. Everything follows from a seed."""
+"""The Bundle in which a hub refers a child; those in which it says more, less or wrong things."""
 
 import random
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+
+from deploy.demo.children.child import ADULT_YEARS, Child, age
+from deploy.demo.children.names import LANGUAGES
 
 WAYPOST = "https://waypost.example"
 CBHI = f"{WAYPOST}/fhir/CodeSystem/cbhi-service"
@@ -13,188 +16,13 @@ US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
 TERMS = "http://terminology.hl7.org/CodeSystem"
 NPI = "http://hl7.org/fhir/sid/us-npi"
 HCPCS = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
-
-Resource = dict[str, Any]
-
-GIVEN = [
-    "Amara",
-    "Bao",
-    "Caleb",
-    "Dalia",
-    "Elio",
-    "Farah",
-    "Gio",
-    "Hana",
-    "Idris",
-    "Jada",
-    "Kenji",
-    "Lucia",
-    "Milo",
-    "Nia",
-    "Oscar",
-    "Paz",
-]
-MIDDLE = ["A", "B", "C", "D", "E", "F", "G", "H", "J", "K", "L", "M", "N"]
-FAMILY = [
-    "Abernathy",
-    "Barros",
-    "Castellano",
-    "Dufresne",
-    "Eklund",
-    "Figueroa",
-    "Grabowski",
-    "Haddad",
-    "Ivers",
-    "Joubert",
-    "Kowalczyk",
-    "Lindqvist",
-    "Mbeki",
-    "Nakagawa",
-    "Oyelaran",
-    "Petrosyan",
-    "Quiroga",
-    "Ramaswamy",
-]
-TWINS = [("Jayden", "Jaylen"), ("Mira", "Mina"), ("Aiden", "Aidan"), ("Kara", "Kaya")]
-GUARDIANS = ["Marta", "Samuel", "Ines", "Pavel", "Rosa", "Tomas", "Lena", "Viktor"]
-TOWNS = [("Holyoke", "01040"), ("Chicopee", "01013"), ("Springfield", "01103"), ("Ludlow", "01056")]
 SERVICES = {
     "in-home-therapy": "In-Home Therapy",
     "outpatient-therapy": "Outpatient Therapy",
     "intensive-care-coordination": "Intensive Care Coordination",
 }
-LANGUAGES = {"en": "English", "es": "Spanish", "pt": "Portuguese", "ht": "Haitian Creole"}
-GOALS = [
-    "Ask a classmate to join a game twice a week with no more than one prompt.",
-    "Follow a morning routine of four steps on five of seven days.",
-    "Name one feeling and one coping skill before leaving a tense talk, three times a week.",
-    "Take the bus to the library and back with an adult two seats away.",
-    "Plan and cook one simple meal a week with a written list.",
-    "Ask for help in class before leaving the room, on four of five days.",
-]
 
-
-@dataclass(frozen=True)
-class HubOffice:
-    """A hub as it knows itself: what it writes into its referrals."""
-
-    name: str
-    title: str
-    npi: str
-    clinician_npi: str
-    host: str
-    service: str
-
-    def system(self, kind: str) -> str:
-        return f"https://{self.host}/ids/{kind}"
-
-
-@dataclass(frozen=True)
-class Child:
-    """One invented child, and what the hub says of it."""
-
-    hub: HubOffice
-    number: int
-    given: str
-    middle: str
-    family: str
-    guardian: str
-    birth_date: date
-    gender: str
-    languages: tuple[str, ...]
-    town: tuple[str, str]
-    mrn: str
-    member_id: str
-    placer: str
-    goals: tuple[str, ...]
-    product: str = "MassHealth Standard"
-    bh_admin: str = "MBHP"
-    names_hub: bool = True
-    names_goals: bool = True
-    uuids: tuple[UUID, ...] = field(default=(), repr=False)
-    shuffle: int = 0
-
-
-def children(seed: int, hubs: list[HubOffice], count: int, today: date) -> list[Child]:
-    """`count` children, hubs in turn; the same for the same seed and day."""
-    draw = random.Random(seed)
-    return [_child(draw, hubs[n % len(hubs)], seed, n, today) for n in range(count)]
-
-
-def _child(draw: random.Random, hub: HubOffice, seed: int, number: int, today: date) -> Child:
-    serial = f"{seed % 100_000 * 1000 + number:08}"  # up to 1,000 children of a seed
-    spoken = draw.choice([("en",), ("es", "en"), ("en", "es"), ("pt", "en"), ("en",)])
-    return Child(
-        hub=hub,
-        number=number,
-        given=draw.choice(GIVEN),
-        middle=draw.choice(MIDDLE),
-        family=f"{draw.choice(FAMILY)}-{draw.choice(FAMILY)}",
-        guardian=draw.choice(GUARDIANS),
-        birth_date=today - timedelta(days=draw.randint(8 * 366, 17 * 365)),
-        gender=draw.choice(["female", "male", "other"]),
-        languages=spoken,
-        town=draw.choice(TOWNS),
-        mrn=f"{hub.name[:2].upper()}-{serial}",
-        member_id=f"1{serial}{draw.randrange(1000):03}",
-        placer=f"REF-{serial}",
-        goals=tuple(draw.sample(GOALS, draw.randint(1, 3))),
-        uuids=tuple(UUID(int=draw.getrandbits(128), version=4) for _ in range(20)),
-        shuffle=draw.getrandbits(32),
-    )
-
-
-def without_hub_service(child: Child) -> Child:
-    return replace(child, names_hub=False)
-
-
-def without_goals(child: Child) -> Child:
-    return replace(child, names_goals=False)
-
-
-def twins(child: Child) -> tuple[Child, Child]:
-    """This child and a twin: all but alike in name and number, at home in one place."""
-    first, second = TWINS[child.number % len(TWINS)]
-    member = int(child.member_id)
-    return (
-        replace(child, given=first),
-        replace(
-            child,
-            given=second,
-            mrn=f"{child.mrn}-2",
-            placer=f"{child.placer}-2",
-            member_id=str(member - 1 if member % 10 else member + 1),
-        ),
-    )
-
-
-def same_child(child: Child, other: Child) -> Child:
-    """`other`'s referral, with this child in it: two hubs refer one child."""
-    return replace(
-        other,
-        given=child.given,
-        middle=child.middle,
-        family=child.family,
-        guardian=child.guardian,
-        birth_date=child.birth_date,
-        gender=child.gender,
-        languages=child.languages,
-        town=child.town,
-        member_id=child.member_id,
-    )
-
-
-def member_of(child: Child, today: date) -> dict[str, Any]:
-    """The child as its payer knows it: what the payer simulator is taught."""
-    return {
-        "member_id": child.member_id,
-        "first_name": child.given,
-        "last_name": child.family,
-        "birth_date": child.birth_date.isoformat(),
-        "product": child.product,
-        "bh_admin": child.bh_admin,
-        "period": {"start": f"{today.year}-01-01"},
-    }
+Resource = dict[str, Any]
 
 
 def bundle(child: Child, *, agency_npi: str, payer: tuple[str, str], now: datetime) -> Resource:
@@ -243,6 +71,16 @@ def without_goal(
                 one for one in resource["extension"] if one["valueReference"] != reference
             ]
     return sent
+
+
+def spoilt(sent: Resource) -> Resource:
+    """The same Bundle with two slips of the pen: a day that no calendar has, an unknown gender."""
+    wrong: Resource = deepcopy(sent)
+    for entry in wrong["entry"]:
+        if entry["resource"]["resourceType"] == "Patient":
+            year = entry["resource"]["birthDate"][:4]
+            entry["resource"] |= {"birthDate": f"{year}-02-30", "gender": "boy"}
+    return wrong
 
 
 class _Writer:
@@ -302,7 +140,8 @@ class _Writer:
         return self.entry(name, resource, identifier)
 
     def people(self) -> list[Resource]:
-        return [self.clinician(), self.role(), self.patient(), self.guardian()]
+        guardian = [self.guardian()] if age(self.child, self.today) < ADULT_YEARS else []
+        return [self.clinician(), self.role(), self.patient(), *guardian]
 
     def clinician(self) -> Resource:
         number = (NPI, self.hub.clinician_npi)
@@ -482,6 +321,9 @@ class _Writer:
         }
         if not goals:
             del resource["extension"]
+        if self.child.hours_per_week:
+            quantity = {"value": self.child.hours_per_week, "unit": "h/wk"}
+            resource["quantityQuantity"] = quantity
         return self.entry("request", resource, number)
 
     def task(self) -> Resource:
