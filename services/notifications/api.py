@@ -18,7 +18,7 @@ from services.chassis.fhir import guard
 from services.chassis.fhir.outcome import FhirRefused, Issue, refusal
 from services.chassis.fhir.search import Match, Resource, Search, Token, as_uuid
 from services.chassis.fhir.server import FhirRouter, absent, change, etag, respond, touch
-from services.notifications import commands, store
+from services.notifications import commands
 from services.notifications.domain.subscriptions import (
     Delivery,
     Kind,
@@ -29,6 +29,7 @@ from services.notifications.domain.subscriptions import (
 from services.notifications.mapping import subscriptions as mapping
 from services.notifications.mapping.notifications import notification_bundle, status_bundle
 from services.notifications.partners import leads_inside
+from services.notifications.store import deliveries, subscriptions
 
 fhir = FhirRouter()
 
@@ -80,7 +81,7 @@ async def update_subscription(request: Request, partner: Partner) -> Response:
     wanted = None if off else await wanted_of(request, resource)
     async with change(request, partner) as conn:
         touch(request, f"Subscription/{id_}")
-        await store.lock_subscription(conn, UUID(id_))
+        await subscriptions.lock_subscription(conn, UUID(id_))
         before = await own(conn, partner, UUID(id_))
         check_version(request, before)
         if wanted:
@@ -122,8 +123,8 @@ async def wanted_of(request: Request, resource: Resource) -> Wanted:
 
 async def same_as_before(conn: Connection, partner: Partner, wanted: Wanted) -> UUID:
     """The subscription that a repeat means; 409 when it asks for something else than before."""
-    id_ = await store.subscription_alike(conn, partner.client_id, wanted)
-    before = await store.subscription_by_id(conn, id_) if id_ else None
+    id_ = await subscriptions.subscription_alike(conn, partner.client_id, wanted)
+    before = await subscriptions.subscription_by_id(conn, id_) if id_ else None
     if before is None or before.wanted != wanted:
         raise refusal(409, ALIKE)
     return before.id
@@ -133,7 +134,10 @@ async def check_alike(
     conn: Connection, partner: Partner, before: Subscription, wanted: Wanted
 ) -> None:
     """409 when a change would make two subscriptions say the same."""
-    if await store.subscription_alike(conn, partner.client_id, wanted) not in (None, before.id):
+    if await subscriptions.subscription_alike(conn, partner.client_id, wanted) not in (
+        None,
+        before.id,
+    ):
         raise refusal(409, ALIKE)
 
 
@@ -163,7 +167,7 @@ async def status_of_all(request: Request, partner: Partner) -> Response:
     asked = parameters(request, {"id", "status"})
     ids = [id_ for text in listed(asked, "id") or () if (id_ := as_uuid(text))]
     async with transaction(request.app.state.context.pool) as conn:
-        found = await store.list_subscriptions(
+        found = await subscriptions.list_subscriptions(
             conn,
             partner.client_id,
             ids=ids if "id" in asked else None,
@@ -191,7 +195,7 @@ async def events_of_one(request: Request, partner: Partner) -> Response:
     since, until = number(asked, "eventsSinceNumber", 0), number(asked, "eventsUntilNumber", ALL)
     async with transaction(request.app.state.context.pool) as conn:
         found = await own(conn, partner, as_uuid(request.path_params["id_"]))
-        told = await store.list_numbered(conn, found.id, since=since, until=until)
+        told = await deliveries.list_numbered(conn, found.id, since=since, until=until)
         hidden = await unreadable(conn, request, found, told)
     shown = [f"{f.type}/{f.id}" for d in told if d.id not in hidden for f in d.focus]
     touch(request, f"Subscription/{found.id}", *shown)
@@ -214,7 +218,7 @@ async def unreadable(
     if subscription.wanted.topic is not Topic.CARE_PROGRESS:
         return ()
     ids, hub = [delivery.id for delivery in told], subscription.organisation_id
-    return await store.list_unreadable(conn, hub, ids, agency_day(now(request)))
+    return await deliveries.list_unreadable(conn, hub, ids, agency_day(now(request)))
 
 
 # --- Read and search -----------------------------------------------------------------------------
@@ -225,7 +229,7 @@ async def read_subscription(
     conn: Connection, partner: Partner, id_: str, *, on: date
 ) -> Resource | None:
     """A client's own; another's is None."""
-    found = await store.subscription_by_id(conn, known) if (known := as_uuid(id_)) else None
+    found = await subscriptions.subscription_by_id(conn, known) if (known := as_uuid(id_)) else None
     return mapping.subscription_resource(found) if found and is_own(found, partner) else None
 
 
@@ -233,7 +237,7 @@ async def read_subscription(
 async def search_subscriptions(
     conn: Connection, partner: Partner, search: Search
 ) -> Sequence[Match]:
-    found = await store.list_subscriptions(
+    found = await subscriptions.list_subscriptions(
         conn,
         partner.client_id,
         ids=search.uuids("_id"),
@@ -248,7 +252,7 @@ async def search_subscriptions(
 
 async def own(conn: Connection, partner: Partner, id_: UUID | None) -> Subscription:
     """A client's own subscription; 404 for another's, as for none."""
-    found = await store.subscription_by_id(conn, id_) if id_ else None
+    found = await subscriptions.subscription_by_id(conn, id_) if id_ else None
     if found is None or not is_own(found, partner):
         raise absent()
     return found

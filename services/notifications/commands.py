@@ -8,7 +8,6 @@ from uuid import UUID, uuid5
 from services.chassis import work
 from services.chassis.db import Connection
 from services.chassis.errors import NotYet
-from services.notifications import store
 from services.notifications.domain import attempts
 from services.notifications.domain.attempts import (
     Answered,
@@ -29,6 +28,7 @@ from services.notifications.domain.subscriptions import (
     Topic,
     Wanted,
 )
+from services.notifications.store import deliveries, hubs, subscriptions
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ async def subscribe(
     now: datetime,
 ) -> bool:
     """Take a subscription and greet its endpoint; False when the client has this one already."""
-    added = await store.add_subscription(
+    added = await subscriptions.add_subscription(
         conn, id_, wanted, client_id=client_id, organisation_id=organisation_id
     )
     if added:
@@ -59,24 +59,24 @@ async def subscribe(
 
 async def change(conn: Connection, before: Subscription, wanted: Wanted, *, now: datetime) -> None:
     """Put what the client now wants in place of what it wanted; its endpoint is greeted anew."""
-    await store.update_wanted(conn, before.id, wanted)
+    await subscriptions.update_wanted(conn, before.id, wanted)
     await greet(conn, before.id, version=before.version + 1, now=now)
 
 
 async def switch_off(conn: Connection, id_: UUID, *, fault: str | None = None) -> None:
     """Tell nothing more: what is queued is closed when its turn comes."""
-    if await store.update_status(conn, id_, Status.OFF, fault=fault) and fault:
+    if await subscriptions.update_status(conn, id_, Status.OFF, fault=fault) and fault:
         log.error("subscription-off", extra={"subscription": str(id_), "reason": fault})
 
 
 async def remove(conn: Connection, id_: UUID) -> None:
     """Switch a subscription off and show it no more; the log of what it was told stays."""
-    await store.update_status(conn, id_, Status.OFF, fault=REMOVED)
+    await subscriptions.update_status(conn, id_, Status.OFF, fault=REMOVED)
 
 
 async def greet(conn: Connection, id_: UUID, *, version: int, now: datetime) -> None:
     handshake = uuid5(id_, f"handshake {version}")
-    await store.add_handshake(conn, handshake, id_, now=now)
+    await deliveries.add_handshake(conn, handshake, id_, now=now)
     await queue(conn, handshake, id_, now=now)
 
 
@@ -94,12 +94,12 @@ async def note_sender(
     conn: Connection, referral_id: UUID, youth_id: UUID, organisation_id: UUID
 ) -> None:
     """Remember whose referral it is: that organisation is told of its Task."""
-    await store.add_sender(conn, referral_id, youth_id, organisation_id)
+    await hubs.add_sender(conn, referral_id, youth_id, organisation_id)
 
 
 async def tell_sender(conn: Connection, referral_id: UUID, happening: Happening) -> None:
     """Queue what happened to a referral for the organisation that sent it."""
-    if (sender := await store.sender_by_referral(conn, referral_id)) is None:
+    if (sender := await hubs.sender_by_referral(conn, referral_id)) is None:
         raise NotYet
     await queue_for(conn, sender, happening)
 
@@ -110,15 +110,15 @@ async def tell_hubs(conn: Connection, happening: Happening, *, on: date) -> None
     Whether a release stands is asked when it is sent, never here: what referral granted may reach
     us after what documentation tells, and would then be lost for good.
     """
-    for hub in await store.list_engaged_hubs(conn, happening.youth_id, on):
+    for hub in await hubs.list_engaged_hubs(conn, happening.youth_id, on):
         await queue_for(conn, hub, happening)
 
 
 async def queue_for(conn: Connection, organisation_id: UUID, happening: Happening) -> None:
     """A message for each of its subscriptions that wants it; the same event adds none twice."""
-    for id_ in await store.list_subscribers(conn, happening, organisation_id):
+    for id_ in await subscriptions.list_subscribers(conn, happening, organisation_id):
         delivery = uuid5(id_, str(happening.event_id))
-        if await store.add_delivery(conn, delivery, id_, happening):
+        if await deliveries.add_delivery(conn, delivery, id_, happening):
             await queue(conn, delivery, id_, now=happening.occurred_at)
 
 
@@ -152,10 +152,10 @@ class Attempt:
 
 async def message(conn: Connection, delivery_id: UUID) -> Message | None:
     """The message as it stands; None once it is closed."""
-    delivery = await store.delivery_by_id(conn, delivery_id)
+    delivery = await deliveries.delivery_by_id(conn, delivery_id)
     if delivery.state is not State.QUEUED:
         return None
-    subscription = await store.subscription_by_id(conn, delivery.subscription_id)
+    subscription = await subscriptions.subscription_by_id(conn, delivery.subscription_id)
     assert subscription  # noqa: S101 (a foreign key: there is no delivery without)
     return Message(delivery, subscription)
 
@@ -168,18 +168,18 @@ async def begin_attempt(
     The number is given when nothing stands against sending, and stays through every repeat, so
     that the numbers which leave us have no gaps.
     """
-    await store.lock_subscription_of(conn, delivery_id)
+    await subscriptions.lock_subscription_of(conn, delivery_id)
     if (found := await message(conn, delivery_id)) is None or is_over(found.subscription, now=now):
         return None
     if found.delivery.kind is Kind.EVENT:
         if found.delivery.first_number is None:
-            await store.update_number(conn, found.delivery, now=now)
+            await deliveries.update_number(conn, found.delivery, now=now)
         ground, asked_at = ("roi_hub", release.asked_at) if release else ("own-referral", None)
-        await store.add_disclosure(
+        await deliveries.add_disclosure(
             conn, found.delivery, found.subscription, ground=ground, asked_at=asked_at
         )
-    stamp = await store.update_attempt(conn, delivery_id, now=now)
-    numbered = await store.delivery_by_id(conn, delivery_id)
+    stamp = await deliveries.update_attempt(conn, delivery_id, now=now)
+    numbered = await deliveries.delivery_by_id(conn, delivery_id)
     return Attempt(replace(found, delivery=numbered), stamp)
 
 
@@ -196,24 +196,24 @@ async def record_outcome(
         return None
     answered = outcome.status if isinstance(outcome, Answered) else None
     reason = outcome.why if isinstance(outcome, Failed | Held) else None
-    tried_for = await store.update_answer(conn, delivery_id, answered=answered, reason=reason)
+    tried_for = await deliveries.update_answer(conn, delivery_id, answered=answered, reason=reason)
     subscription = found.subscription
     match outcome:
         case Withheld():
-            await store.update_state(conn, delivery_id, State.WITHHELD)
+            await deliveries.update_state(conn, delivery_id, State.WITHHELD)
             return None
         case Nothing() if is_over(subscription, now=now):
-            await store.update_state(conn, delivery_id, State.UNDELIVERABLE)
-            await store.update_status(conn, subscription.id, Status.OFF, fault="ended")
+            await deliveries.update_state(conn, delivery_id, State.UNDELIVERABLE)
+            await subscriptions.update_status(conn, subscription.id, Status.OFF, fault="ended")
             return None
         case Nothing():  # over when we looked, and asked for anew since
             return attempts.HOLD
         case Held():
             return attempts.pause_after(1, outcome, jitter=jitter)
         case Answered() if attempts.is_delivered(outcome):
-            await store.update_state(conn, delivery_id, State.DELIVERED)
+            await deliveries.update_state(conn, delivery_id, State.DELIVERED)
             if found.delivery.kind is Kind.HANDSHAKE or subscription.status is Status.ERROR:
-                await store.update_status(conn, subscription.id, Status.ACTIVE)
+                await subscriptions.update_status(conn, subscription.id, Status.ACTIVE)
             return None
         case Answered(status=attempts.GONE):
             await give_up(conn, found, fault="endpoint-gone")
@@ -222,11 +222,13 @@ async def record_outcome(
         await give_up(conn, found, fault="undeliverable")
         return None
     if found.delivery.attempts >= attempts.FAILURES_BEFORE_ERROR:
-        await store.update_status(conn, subscription.id, Status.ERROR, fault="endpoint-fails")
+        await subscriptions.update_status(
+            conn, subscription.id, Status.ERROR, fault="endpoint-fails"
+        )
     return attempts.pause_after(found.delivery.attempts, outcome, jitter=jitter)
 
 
 async def give_up(conn: Connection, found: Message, *, fault: str) -> None:
     """The message is not tried again, and the subscription with it is off."""
-    await store.update_state(conn, found.delivery.id, State.UNDELIVERABLE)
+    await deliveries.update_state(conn, found.delivery.id, State.UNDELIVERABLE)
     await switch_off(conn, found.subscription.id, fault=fault)

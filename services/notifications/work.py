@@ -15,7 +15,7 @@ from services.chassis.fhir import readers
 from services.chassis.measures import Measure
 from services.chassis.peers import PeerUnavailable
 from services.chassis.work import Call, Do, Item
-from services.notifications import commands, store
+from services.notifications import commands
 from services.notifications.commands import Attempt, Message
 from services.notifications.domain.attempts import (
     Answered,
@@ -29,6 +29,7 @@ from services.notifications.domain.attempts import (
 from services.notifications.domain.subscriptions import Release
 from services.notifications.mapping.notifications import notification_bundle
 from services.notifications.partners import Hook, Peers, Referral
+from services.notifications.store import deliveries
 
 
 class Settings(Protocol):
@@ -109,7 +110,7 @@ class Teller:
 async def measures(conn: Connection) -> Sequence[Measure]:
     """How far behind we are with each client."""
     found: list[Measure] = []
-    for row in await store.list_backlogs(conn):
+    for row in await deliveries.list_backlogs(conn):
         client = {"client": row["client"]}
         found.append((telemetry.NOTIFICATIONS_QUEUED_AGE, row["age"], client))
         found.append((telemetry.NOTIFICATIONS_UNDELIVERABLE, row["undeliverable"], client))

@@ -1,0 +1,1 @@
+"""What notifications remembers: one function, one statement."""

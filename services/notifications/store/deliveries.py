@@ -1,0 +1,227 @@
+"""What was told or is to be told, under which number, and what that disclosed."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from services.chassis.db import Connection, Record
+from services.notifications.domain.subscriptions import (
+    Delivery,
+    Focus,
+    Happening,
+    Kind,
+    State,
+    Subscription,
+)
+
+
+async def add_handshake(
+    conn: Connection, id_: UUID, subscription_id: UUID, *, now: datetime
+) -> None:
+    await conn.execute(
+        """
+        INSERT INTO delivery (delivery_id, subscription_id, kind, occurred_at)
+        VALUES ($1, $2, 'handshake', $3)
+        """,
+        *(id_, subscription_id, now),
+    )
+
+
+async def add_delivery(
+    conn: Connection, id_: UUID, subscription_id: UUID, happening: Happening
+) -> bool:
+    """Queue a notification; False when this event is queued for this subscription already."""
+    focus = [{"type": f.type, "id": str(f.id), "created": f.created} for f in happening.focus]
+    added = await conn.fetchval(
+        """
+        INSERT INTO delivery (delivery_id, subscription_id, kind, youth_id, event_id, focus,
+                              occurred_at)
+        VALUES ($1, $2, 'event-notification', $3, $4, $5, $6)
+            ON CONFLICT (subscription_id, event_id) DO NOTHING
+        RETURNING true
+        """,
+        *(id_, subscription_id, happening.youth_id, happening.event_id, focus),
+        happening.occurred_at,
+    )
+    return added is True
+
+
+async def delivery_by_id(conn: Connection, id_: UUID) -> Delivery:
+    """A delivery that work names: it is kept for good, so it is there."""
+    row = await conn.fetchrow(
+        """
+        SELECT delivery_id, subscription_id, kind, youth_id, occurred_at, focus, state,
+               first_number, first_sent_at, attempts
+          FROM delivery
+         WHERE delivery_id = $1
+        """,
+        id_,
+    )
+    assert row  # noqa: S101 (see above)
+    return delivery_of(row)
+
+
+async def list_numbered(
+    conn: Connection, subscription_id: UUID, *, since: int, until: int
+) -> Sequence[Delivery]:
+    """What was given numbers in this range, whether it arrived or not."""
+    rows = await conn.fetch(
+        """
+        SELECT delivery_id, subscription_id, kind, youth_id, occurred_at, focus, state,
+               first_number, first_sent_at, attempts
+          FROM delivery
+         WHERE subscription_id = $1
+           AND first_number + jsonb_array_length(focus) > $2
+           AND first_number <= $3
+         ORDER BY first_number
+         LIMIT 200
+        """,
+        *(subscription_id, since, until),
+    )
+    return [delivery_of(row) for row in rows]
+
+
+async def list_unreadable(
+    conn: Connection, organisation_id: UUID, ids: Sequence[UUID], day: date
+) -> Sequence[UUID]:
+    """Which of these deliveries tell of youths whose care the hub may not read on a day."""
+    rows = await conn.fetch(
+        """
+        SELECT d.delivery_id
+          FROM delivery d
+          LEFT JOIN reader r
+            ON r.stream_id = d.youth_id
+           AND r.organisation_id = $1
+           AND r.kind = 'hub'
+           AND r.released
+           AND r.reads @> $3::date
+         WHERE d.delivery_id = ANY ($2)
+           AND r.stream_id IS NULL
+        """,
+        *(organisation_id, list(ids), day),
+    )
+    return [row["delivery_id"] for row in rows]
+
+
+async def update_number(conn: Connection, delivery: Delivery, *, now: datetime) -> int:
+    """Give a delivery the next numbers of its subscription, one for each resource: the first."""
+    first: int = await conn.fetchval(
+        """
+        WITH taken AS (
+            UPDATE subscription
+               SET last_number = last_number + $2
+             WHERE subscription_id = $3
+            RETURNING last_number - $2 + 1 AS first
+        )
+        UPDATE delivery
+           SET first_number = first, first_sent_at = $4
+          FROM taken
+         WHERE delivery_id = $1
+        RETURNING first
+        """,
+        *(delivery.id, len(delivery.focus), delivery.subscription_id, now),
+    )
+    return first
+
+
+async def update_attempt(conn: Connection, id_: UUID, *, now: datetime) -> datetime:
+    """Count an attempt; gives the machine's time, which is the webhook's stamp."""
+    stamp: datetime = await conn.fetchval(
+        """
+        UPDATE delivery
+           SET attempts = attempts + 1,
+               tried_since = coalesce(tried_since, now()),
+               first_sent_at = coalesce(first_sent_at, $2)
+         WHERE delivery_id = $1
+        RETURNING now()
+        """,
+        *(id_, now),
+    )
+    return stamp
+
+
+async def update_answer(
+    conn: Connection, id_: UUID, *, answered: int | None, reason: str | None
+) -> timedelta:
+    """Note what came of an attempt; gives for how long this delivery has been tried."""
+    tried: timedelta = await conn.fetchval(
+        """
+        UPDATE delivery
+           SET answered = $2, reason = $3
+         WHERE delivery_id = $1
+        RETURNING now() - coalesce(tried_since, now())
+        """,
+        *(id_, answered, reason),
+    )
+    return tried
+
+
+async def update_state(conn: Connection, id_: UUID, state: State) -> None:
+    """Close a delivery; one that is closed stays as it was."""
+    await conn.execute(
+        """
+        UPDATE delivery SET state = $2, closed_at = now()
+         WHERE delivery_id = $1 AND state = 'queued'
+        """,
+        *(id_, state),
+    )
+
+
+async def list_backlogs(conn: Connection) -> Sequence[Record]:
+    """For each client what is still tried, for how long, and what was given up.
+
+    Zeros too: an alarm hears of a rise, not of a number that was not there before.
+    """
+    return await conn.fetch(
+        """
+        SELECT s.client_id AS client,
+               count(*) FILTER (WHERE d.state = 'undeliverable') AS undeliverable,
+               coalesce(extract(epoch FROM now() - min(d.tried_since)
+                        FILTER (WHERE d.state = 'queued')), 0)::float AS age
+          FROM subscription s
+          LEFT JOIN delivery d
+            ON d.subscription_id = s.subscription_id
+           AND d.state IN ('queued', 'undeliverable')
+         GROUP BY s.client_id
+        """
+    )
+
+
+def delivery_of(row: Record) -> Delivery:
+    focus = tuple(Focus(f["type"], UUID(f["id"]), f["created"]) for f in row["focus"])
+    return Delivery(
+        row["delivery_id"],
+        row["subscription_id"],
+        Kind(row["kind"]),
+        row["youth_id"],
+        row["occurred_at"],
+        focus,
+        State(row["state"]),
+        row["first_number"],
+        row["first_sent_at"],
+        row["attempts"],
+    )
+
+
+# --- Disclosures ---------------------------------------------------------------------------------
+
+
+async def add_disclosure(
+    conn: Connection,
+    delivery: Delivery,
+    subscription: Subscription,
+    *,
+    ground: str,
+    asked_at: datetime | None,
+) -> None:
+    """Note, before it is sent, who is told what of whom; an attempt repeated adds nothing."""
+    await conn.execute(
+        """
+        INSERT INTO disclosure (delivery_id, organisation_id, client_id, youth_id, resources,
+                                ground, asked_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+            ON CONFLICT (delivery_id) DO NOTHING
+        """,
+        *(delivery.id, subscription.organisation_id, subscription.client_id, delivery.youth_id),
+        *([f"{f.type}/{f.id}" for f in delivery.focus], ground, asked_at),
+    )
