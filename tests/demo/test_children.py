@@ -86,13 +86,15 @@ def test_every_bundle_that_is_meant_well_is_good(seed: int) -> None:
 
 def test_a_spoilt_bundle_is_refused_at_the_place_of_each_slip() -> None:
     sent = spoilt(bundle(drawn()[0], **SENT))
-    place = place_of("Patient", sent)
 
     with pytest.raises(FhirRefused) as refused:
         guard.check(json.dumps(sent).encode())
 
     found = {issue.expression for issue in refused.value.issues}
-    assert found == {f"{place}.birthDate", f"{place}.gender"}
+    assert found == {
+        f"{place_of('Patient', sent)}.gender",
+        f"{place_of('Coverage', sent)}.status",
+    }
 
 
 def test_an_eighteen_year_old_speaks_for_nobody_else() -> None:

@@ -74,12 +74,11 @@ def without_goal(
 
 
 def spoilt(sent: Resource) -> Resource:
-    """The same Bundle with two slips of the pen: a day that no calendar has, an unknown gender."""
+    """The same Bundle with two slips of the pen: codes that R4 does not have."""
+    slips = {"Patient": {"gender": "boy"}, "Coverage": {"status": "valid"}}
     wrong: Resource = deepcopy(sent)
     for entry in wrong["entry"]:
-        if entry["resource"]["resourceType"] == "Patient":
-            year = entry["resource"]["birthDate"][:4]
-            entry["resource"] |= {"birthDate": f"{year}-02-30", "gender": "boy"}
+        entry["resource"] |= slips.get(entry["resource"]["resourceType"], {})
     return wrong
 
 
