@@ -43,6 +43,10 @@ class Cast:
     async def serve(self, journeys: list[Journey]) -> None:
         """From the referral's acceptance to what the hub reads of the sessions."""
         await asyncio.gather(*(begin(journey, n) for n, journey in enumerate(journeys)))
+        await self.see(journeys)
+
+    async def see(self, journeys: list[Journey]) -> None:
+        """The booked sessions of all of them are held, written down and read by their hubs."""
         ends = [datetime.fromisoformat(a["end"]) for j in journeys for a in j.appointments]
         self.world.skip_to(max(ends) + timedelta(hours=1))
         subs = await self.subs_by_staff_id()
