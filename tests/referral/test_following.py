@@ -297,6 +297,39 @@ async def test_a_closed_episode_without_a_session_has_failed(
     assert task["statusReason"]["text"] == "Service ended: the youth has moved"
 
 
+async def test_a_session_that_is_told_after_the_end_completes_the_task_all_the_same(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    """Its note is signed late, or documentation's topic is slower than scheduling's."""
+    story = Story(referred)
+    await office.hear(story.assigned(), story.opened(), story.closed())
+    failed = await task_of(riverbend, referred)
+    await office.hear(story.logged(), story.logged(version=2))
+
+    task = await task_of(riverbend, referred)
+
+    assert (failed["status"], task["status"]) == ("failed", "completed")
+    assert int(task["meta"]["versionId"]) == int(failed["meta"]["versionId"]) + 1
+    assert task["businessStatus"]["coding"][0]["code"] == "7.0"
+    assert task["executionPeriod"]["start"] == "2026-11-19T16:00:00-05:00"
+    assert await office.state(referred.referral_id) == "closed"
+    last = (await office.told(ReferralStatusChanged))[-1]
+    assert (last.status, last.version) == ("completed", int(task["meta"]["versionId"]))
+
+
+async def test_a_session_that_is_told_late_does_not_open_a_withdrawn_referral(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    story = Story(referred)
+    path = f"/api/referral/referrals/{referred.referral_id}/close"
+    await office.as_staff("POST", path, {"reason": "withdrawn"})
+    before = await task_of(riverbend, referred)
+
+    await office.hear(story.logged())
+
+    assert (await task_of(riverbend, referred))["status"] == before["status"] == "cancelled"
+
+
 async def test_nothing_that_is_told_later_opens_a_completed_task(
     office: Office, riverbend: Hub, referred: Referred
 ) -> None:

@@ -85,11 +85,18 @@ async def note_visit(
 async def hold_session(
     conn: Connection, referral_id: UUID, *, start: datetime, now: datetime
 ) -> None:
-    """A session was held and its note is final; the first one puts the Task in progress."""
-    _, progress = await standing(conn, referral_id)
+    """A session was held and its note is final; the first one puts the Task in progress.
+
+    Its note may be told after the episode's end: the Task, failed for want of a session, is then
+    completed.
+    """
+    state, progress = await standing(conn, referral_id)
     first = min(progress.first_session or start, start)
     if first != progress.first_session:
         await standings.update_progress(conn, replace(progress, first_session=first))
+    if state in ENDED:
+        await show(conn, referral_id, now=now)
+        return
     await note_visit(conn, referral_id, Business.HELD, now=now)
 
 
