@@ -1,0 +1,93 @@
+"""Mentors and supervisors. The seed file has the same shape."""
+
+from datetime import date
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from services.scheduling.api.bodies.base import Body, Code, Language, Phone, Text, WeeklyTime
+from services.scheduling.domain.people import (
+    CREDENTIAL,
+    LICENCE,
+    Credential,
+    Gender,
+    Mentor,
+    Paper,
+    StaffMember,
+    window,
+)
+
+
+class StaffPaper(Body):
+    """A paper that must be renewed; `valid_to` is its last good day, absent when it has none."""
+
+    kind: Literal["cori", "dcf", "sori", "driving-licence", "insurance"]
+    valid_to: date | None = None
+
+    def as_paper(self) -> Paper:
+        return Paper(self.kind, self.valid_to)
+
+
+class Person(Body):
+    """`sub` is the person's name at the issuer of staff tokens."""
+
+    sub: Text
+    staff_number: Code
+    given: Annotated[tuple[Text, ...], Field(min_length=1, max_length=5)]
+    family: Text
+    phone: Phone
+
+    def as_staff_member(self, staff_id: UUID) -> StaffMember:
+        return StaffMember(staff_id, self.staff_number, self.given, self.family, self.phone)
+
+
+class NewSupervisor(Person):
+    """A licensed clinician (`supervisor.qualification`)."""
+
+    licence: Text
+    licence_valid_to: date | None = None
+
+    def papers(self) -> tuple[Paper, ...]:
+        return (Paper(LICENCE, self.licence_valid_to),)
+
+
+class NewMentor(Person):
+    """A mentor. `supervisor` is a sub that is registered already, or the whole person."""
+
+    supervisor: Text | NewSupervisor
+    supervised_from: date
+    credential: Credential
+    credential_valid_to: date | None = None
+    degree: Text
+    screenings: Annotated[tuple[StaffPaper, ...], Field(max_length=10)]
+    languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=10)]
+    gender: Gender = Gender.UNKNOWN
+    interests: Annotated[tuple[Text, ...], Field(max_length=30)] = ()
+    area: Code | None = None
+    windows: Annotated[tuple[WeeklyTime, ...], Field(max_length=50)] = ()
+    max_hours: Annotated[float, Field(gt=0, le=60)]
+
+    @property
+    def supervisor_sub(self) -> str:
+        return self.supervisor if isinstance(self.supervisor, str) else self.supervisor.sub
+
+    def as_mentor(self, mentor_id: UUID) -> Mentor:
+        papers = {CREDENTIAL: Paper(CREDENTIAL, self.credential_valid_to)}
+        papers |= {paper.kind: paper.as_paper() for paper in self.screenings}
+        return Mentor(
+            mentor_id,
+            self.credential,
+            languages=self.languages,
+            gender=self.gender,
+            area=self.area,
+            windows=tuple(window(w.weekday, w.begins, w.ends) for w in self.windows),
+            max_hours=self.max_hours,
+            papers=tuple(papers.values()),
+            supervisor=None,
+        )
+
+
+class MentorView(Body):
+    mentor_id: UUID
+    supervisor_id: UUID

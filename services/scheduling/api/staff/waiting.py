@@ -1,0 +1,127 @@
+"""Staff look at the waiting list, at the mentors for a youth, and give the youth one."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import Query, Request
+
+from contracts.codes import Role
+from services.chassis.clock import agency_day
+from services.chassis.staff import Caller, Conn, touch
+from services.scheduling.api.bodies import (
+    AssignmentView,
+    MatchView,
+    NewAssignment,
+    PointsView,
+    ReasonView,
+    WaitingView,
+)
+from services.scheduling.api.staff.door import LISTS, names_of, now_of, staff
+from services.scheduling.commands import assign as assign_commands
+from services.scheduling.domain.episodes import WaitState
+from services.scheduling.domain.matching import Match
+from services.scheduling.domain.waitlist import Entry
+
+
+@staff.get("/waitlist", roles=LISTS)
+async def list_waitlist(
+    conn: Conn,
+    caller: Caller,
+    request: Request,
+    state: Annotated[tuple[WaitState, ...], Query()] = (WaitState.WAITING,),
+) -> list[WaitingView]:
+    """Who waits, in the order in which they are to be served; `state` asks for others, too."""
+    now = now_of(request)
+    waiting = await assign_commands.waitlist(conn, states=state, now=now)
+    touch(request, *(f"ServiceRequest/{entry.referral_id}" for entry in waiting.entries))
+    return [
+        waiting_view(entry, place, urgent=entry.priority in waiting.urgent, now=now)
+        for place, entry in enumerate(waiting.entries, 1)
+    ]
+
+
+@staff.get("/waitlist/{referral_id}/matches", roles=LISTS)
+async def list_matches(
+    referral_id: UUID, conn: Conn, caller: Caller, request: Request
+) -> list[MatchView]:
+    """Every mentor for a referral, the best first and the excluded last, each with its reasons."""
+    found = await assign_commands.matches(conn, referral_id, now=now_of(request))
+    touch(request, f"ServiceRequest/{referral_id}")
+    names = await names_of(conn, [match.mentor_id for match in found])
+    return [match_view(match, names[match.mentor_id]) for match in found]
+
+
+@staff.post("/assignments", roles={Role.SCHEDULER}, status_code=201)
+async def assign_mentor(
+    body: NewAssignment, conn: Conn, caller: Caller, request: Request
+) -> AssignmentView:
+    """Give a waiting youth a mentor; the episode opens as soon as nothing else is missing."""
+    done = await assign_commands.assign(
+        conn,
+        body.referral_id,
+        body.mentor_id,
+        assignment_id=uuid4(),
+        assigned_by=caller.staff_id,
+        passed_reason=body.passed_reason,
+        now=now_of(request),
+    )
+    touch(request, f"ServiceRequest/{body.referral_id}")
+    assignment = done.assignment
+    return AssignmentView(
+        assignment_id=assignment.assignment_id,
+        referral_id=assignment.referral_id,
+        youth_id=assignment.youth_id,
+        mentor_id=assignment.mentor_id,
+        supervisor_id=assignment.supervisor_id,
+        standing_until=assignment.standing_until,
+        score=assignment.score,
+        reasons=assignment.reasons,
+        passed_over=done.passed_over,
+        episode_id=done.episode_id,
+        episode_state=done.episode,
+    )
+
+
+# --- Views ---------------------------------------------------------------------------------------
+
+
+def waiting_view(entry: Entry, place: int, *, urgent: bool, now: datetime) -> WaitingView:
+    return WaitingView(
+        place=place,
+        referral_id=entry.referral_id,
+        youth_id=entry.youth_id,
+        state=entry.state,
+        wait_started=entry.wait_started,
+        days_waiting=(agency_day(now) - entry.wait_started).days,
+        urgent=urgent,
+        priority=entry.priority,
+        hub_service=entry.hub_service,
+        languages=entry.wish.languages,
+        interpreter_needed=entry.wish.interpreter_needed,
+        area=entry.wish.area,
+        hours_per_week=entry.wish.hours_per_week,
+        mentor_id=entry.mentor_id,
+        episode_id=entry.episode_id,
+        episode_state=entry.episode_state,
+    )
+
+
+def match_view(match: Match, name: str) -> MatchView:
+    return MatchView(
+        mentor_id=match.mentor_id,
+        name=name,
+        fits=not match.excluded,
+        score=match.score,
+        points=tuple(
+            PointsView(
+                factor=part.factor,
+                points=part.points,
+                possible=part.possible,
+                sentence=part.sentence,
+            )
+            for part in match.points
+        ),
+        excluded=tuple(ReasonView(code=p.code, sentence=p.sentence) for p in match.excluded),
+        hours_left=match.hours_left,
+    )
