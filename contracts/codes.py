@@ -187,6 +187,14 @@ class PartnerKind(StrEnum):
     PAYER = "payer"
 
 
+class Overdue(StrEnum):
+    """How long a session waits for its author's signature (T6)."""
+
+    DUE = "due"
+    LATE = "late"
+    ESCALATED = "escalated"
+
+
 class DataClass(StrEnum):
     """How much an event can say about a person to somebody who sees nothing else."""
 
