@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).with_name("seed.toml")
 ROOT = Path(__file__).parents[2]
+RULES = ROOT / "contracts" / "rules"
 
 
 def seed(at: "Addresses", env: dict[str, str]) -> None:
@@ -36,16 +37,22 @@ def seed(at: "Addresses", env: dict[str, str]) -> None:
     steps: list[Callable[[], object]] = [lambda: add_payer(at, env, told["payer"])]
     steps += [lambda hub=hub: add_hub(at, env, hub) for hub in told["hub"]]  # type: ignore[misc]
     steps.append(lambda: waypost(env, at.dsn["scheduling"], "seed", str(FILE)))
+    steps.append(lambda: waypost(env | dsns(at), at.dsn["referral"], "seed", str(RULES)))
     with ThreadPoolExecutor() as pool:
         for step in [pool.submit(step) for step in steps]:
             step.result()
     mark.write_text(state)
 
 
+def dsns(at: "Addresses") -> dict[str, str]:
+    return {f"WAYPOST_{service.upper()}_DSN": dsn for service, dsn in at.dsn.items()}
+
+
 def digest(at: "Addresses", home: Path, told: dict[str, Any]) -> str:
-    """What the seeding depends on: who takes part, their keys, and where everything is."""
+    """What the seeding depends on: who takes part, their keys, the rules, and where it all is."""
     keys = [(home / "hub" / hub["name"] / "jwks.json").read_text() for hub in told["hub"]]
-    content = json.dumps([told, keys, at.fhir, at.simulators], default=str)
+    rules = [path.read_text() for path in sorted(RULES.glob("*.toml"))]
+    content = json.dumps([told, keys, rules, at.fhir, at.simulators], default=str)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

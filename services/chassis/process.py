@@ -15,7 +15,16 @@ import uvloop
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
-from services.chassis import doors, event_routes, health, logs, loops, telemetry, tracing
+from services.chassis import (
+    doors,
+    event_routes,
+    health,
+    logs,
+    loops,
+    rule_packs,
+    telemetry,
+    tracing,
+)
 from services.chassis.catch_up import CatchUp
 from services.chassis.clock import clock_for
 from services.chassis.context import Context
@@ -49,6 +58,7 @@ class Service:
     handlers: Handlers | None = None
     listens_to: Sequence[str] = ()  # names of the producing services
     work: Callable[[Context], Kinds] = lambda _: ({}, {})
+    follows_rules: bool = False  # decides by the rule pack that an operator seeded
     measures: Measures = nothing_more  # of its own, beside those of its machinery
 
 
@@ -76,6 +86,8 @@ async def serve(service: Service) -> None:
         public, ops = apps(service, context, status)
         worker = worker_of(service, context)
         await loops.patiently("leases", worker.take_back)
+        if service.follows_rules:
+            await loops.patiently("rules", lambda: rule_packs.refresh(context.pool))
         parts = background(service, context, worker, ops.state.metrics)
         running = loops.Group(status, parts)
         servers = [
@@ -186,6 +198,8 @@ def background(
     settings, pool = service.settings, context.pool
     parts: dict[str, Callable[[], Awaitable[None]]] = {}
     parts |= loops.work_parts(worker, context.clock)
+    if service.follows_rules:
+        parts["rules"] = lambda: rule_packs.follow(pool)
     relay = Relay(f"{service.name}.v1", loops.producer_opener(settings.kafka_servers))
     parts["relay"] = lambda: loops.relay(settings.database_dsn, pool, relay)
     if inbox := inbox_of(service):

@@ -1,4 +1,4 @@
-"""`waypost seed <file>`: tell a system who works for the agency, as often as you like.
+"""`waypost seed <file or folder>`: who works for the agency, or by which rules; repeat at will.
 
 A section of the file is a kind of thing to register, a service's own model reads it and a command
 of that service keeps it. Another kind is one more line in SECTIONS.
@@ -20,6 +20,7 @@ from services.chassis import audit
 from services.chassis.audit import Access
 from services.chassis.db import Connection, Pool, open_pool, transaction
 from services.chassis.errors import Refused
+from services.cli import rules
 from services.cli.databases import dsn_of
 from services.scheduling.api.bodies import NewMentor, NewSupervisor
 from services.scheduling.api.staff import register, register_supervisor
@@ -51,13 +52,23 @@ SERVICE = "scheduling"
 
 
 def seed(
-    file: Annotated[Path, typer.Argument(help="TOML with [[supervisor]] and [[mentor]] sections.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="TOML with [[supervisor]] and [[mentor]] sections, or a folder: a rule pack."
+        ),
+    ],
 ) -> None:
-    """Register supervisors and mentors; the same file again changes nothing.
+    """Register supervisors and mentors, or put a rule pack in force; twice changes nothing more.
 
-    Needs the database of scheduling and WAYPOST_STAFF_ISSUER: who a person is follows from the
-    issuer and `sub`. Sections of other kinds are left alone.
+    People need the database of scheduling and WAYPOST_STAFF_ISSUER: who a person is follows from
+    the issuer and `sub`; sections of other kinds are left alone. A folder of [[rule]] files is
+    put in force in every service that decides, from now on; decisions made stay as they are.
     """
+    if file.is_dir():
+        version = asyncio.run(rules.keep(rules.files_of(file), by=operator()))
+        typer.echo(f"rules={version}")
+        return
     entries = read(file)
     if not (issuer := os.environ.get("WAYPOST_STAFF_ISSUER")):
         raise SystemExit("WAYPOST_STAFF_ISSUER is missing.")

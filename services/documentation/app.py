@@ -19,6 +19,7 @@ def service() -> Service:
         handlers=events,
         listens_to=("referral", "scheduling"),
         work=work,
+        follows_rules=True,
     )
 
 

@@ -9,7 +9,6 @@ from services.referral.api.internal import internal
 from services.referral.api.reads import add_reads
 from services.referral.api.staff import staff
 from services.referral.api.tasks import add_tasks
-from services.referral.commands.eligibility import standing_rules
 from services.referral.handlers import events
 from services.referral.store.payers import Named
 from services.referral.work import work
@@ -26,6 +25,7 @@ def service() -> Service:
         handlers=events,
         listens_to=("scheduling", "documentation", "notifications"),
         work=work,
+        follows_rules=True,
     )
 
 
@@ -33,7 +33,7 @@ def fhir_router(agency: Named) -> FhirRouter:
     """All of /fhir that this service serves; what hubs sent, by `h-…`, comes last."""
     router = FhirRouter()
     add_tasks(router, agency)
-    add_intake(router, standing_rules())
+    add_intake(router)
     add_reads(router)
     return router
 

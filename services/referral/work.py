@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 from services.chassis.clock import Clock, agency_day
 from services.chassis.context import Context
 from services.chassis.db import Connection
+from services.chassis.rule_packs import in_force
 from services.chassis.work import Call, Do, Item
-from services.referral.commands import eligibility, hub_days, triage
+from services.referral.commands import eligibility, hub_days, new_rules, triage
 from services.referral.commands.eligibility import Reply
 from services.referral.domain.payer import Answer, Outcome, Question, Reading, read
 from services.referral.partners import Desk, HttpPayer, PayerEligibility, PayerUnavailable
@@ -25,6 +26,8 @@ def work(context: Context) -> tuple[Mapping[str, Do], Mapping[str, Call]]:
         "remind": remind(context.clock),
         "recheck": recheck(context.clock),
         "hub-day": hub_day(context.clock),
+        new_rules.CHANGED: rules_changed(context.clock),
+        new_rules.LOOK_AGAIN: look_again(context.clock),
     }
     return inside, {"ask-payer": desk.kind}
 
@@ -46,6 +49,20 @@ def recheck(clock: Clock) -> Do:
 def hub_day(clock: Clock) -> Do:
     async def do(conn: Connection, item: Item) -> None:
         await hub_days.turn_day(conn, UUID(item.payload["referral_id"]), now=clock.now())
+
+    return do
+
+
+def rules_changed(clock: Clock) -> Do:
+    async def do(conn: Connection, item: Item) -> None:
+        await new_rules.look_at_all_again(conn, now=clock.now())
+
+    return do
+
+
+def look_again(clock: Clock) -> Do:
+    async def do(conn: Connection, item: Item) -> None:
+        await new_rules.look_again(conn, UUID(item.payload["referral_id"]), now=clock.now())
 
     return do
 
@@ -136,5 +153,5 @@ class AskPayer:
 
 def reading_of(heard: Heard, question: Question) -> Reading:
     if heard.answer:
-        return read(heard.answer, on=question.service_date, rules=eligibility.standing_rules())
+        return read(heard.answer, on=question.service_date, rules=in_force())
     return Reading(Outcome.PAYER_UNAVAILABLE, code=heard.code) if heard.code else UNASKED

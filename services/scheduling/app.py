@@ -17,6 +17,7 @@ def service() -> Service:
         handlers=events,
         listens_to=("referral", "documentation"),
         work=work,
+        follows_rules=True,
     )
 
 

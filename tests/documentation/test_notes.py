@@ -14,7 +14,7 @@ from contracts.events import (
     SessionLogged,
 )
 from contracts.rules import RulePack, parse
-from services.documentation.api import staff as staff_door
+from services.chassis import rule_packs
 from tests.documentation.builders import (
     Child,
     Mentor,
@@ -443,7 +443,11 @@ def pack(*rows: tuple[str, str]) -> RulePack:
     """The pack that is in force, with other rows for `unit.rounding`."""
     text = "".join(ROUNDING.format(*row) for row in rows)
     other = parse([("units.toml", text.encode())])
-    return RulePack(other.version, {**staff_door.PACK.rules, **other.rules})
+    return RulePack(other.version, {**rule_packs.in_force().rules, **other.rules})
+
+
+def follow(monkeypatch: pytest.MonkeyPatch, pack: RulePack) -> None:
+    monkeypatch.setattr(rule_packs, "_followed", pack)
 
 
 @pytest.mark.parametrize(
@@ -453,7 +457,7 @@ def pack(*rows: tuple[str, str]) -> RulePack:
 async def test_two_sessions_of_a_day_are_rounded_by_the_rule(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, rounding: str, units: list[int]
 ) -> None:
-    monkeypatch.setattr(staff_door, "PACK", pack((rounding, "")))
+    follow(monkeypatch, pack((rounding, "")))
     child, mentor = Child(), Mentor(rig)
     await begin(rig, child)
 
@@ -464,7 +468,7 @@ async def test_two_sessions_of_a_day_are_rounded_by_the_rule(
 
 
 async def test_a_line_is_one_place_and_one_day(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(staff_door, "PACK", pack(("per_day_sum_then_floor", "")))
+    follow(monkeypatch, pack(("per_day_sum_then_floor", "")))
     child, mentor = Child(), Mentor(rig)
     await begin(rig, child)
     at_home = {"place_of_service": PlaceOfService.HOME.value}
@@ -482,7 +486,7 @@ async def test_a_rule_that_changes_in_mid_month_counts_from_its_day(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = ("floor", "last_day = 2026-11-18"), ("midpoint_8min", "first_day = 2026-11-19")
-    monkeypatch.setattr(staff_door, "PACK", pack(*rows))
+    follow(monkeypatch, pack(*rows))
     child, mentor = Child(), Mentor(rig)
     await begin(rig, child)
 
@@ -490,7 +494,9 @@ async def test_a_rule_that_changes_in_mid_month_counts_from_its_day(
     after = await mentor.logs(session(child, FROM, "2026-11-19 16:53"))
 
     assert [before["units"], after["units"]] == [3, 4]
-    assert before["rule_pack_version"] == after["rule_pack_version"] == staff_door.PACK.version
+    assert (
+        before["rule_pack_version"] == after["rule_pack_version"] == rule_packs.in_force().version
+    )
 
 
 async def test_where_no_cosignature_is_asked_for_the_signature_makes_it_final(
@@ -498,9 +504,7 @@ async def test_where_no_cosignature_is_asked_for_the_signature_makes_it_final(
 ) -> None:
     text = ROUNDING.format("never", "").replace("unit.rounding", "note.cosign")
     other = parse([("notes.toml", text.encode())])
-    monkeypatch.setattr(
-        staff_door, "PACK", RulePack(other.version, {**staff_door.PACK.rules, **other.rules})
-    )
+    follow(monkeypatch, RulePack(other.version, {**rule_packs.in_force().rules, **other.rules}))
     child, mentor = Child(), Mentor(rig)
     await begin(rig, child)
 

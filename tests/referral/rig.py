@@ -144,7 +144,7 @@ async def rig_of(pool: Pool) -> AsyncIterator[Rig]:
         peers = Peers("referral", SETTINGS.peers, KEY, out)
         app = FastAPI(openapi_url=None)
         app.state.context = Context(pool, clock, SETTINGS, peers, out)
-        add_intake(router, RULES)
+        add_intake(router)
         add_reads(router)
         app.include_router(router)
         install(app, Verifier())  # type: ignore[arg-type]

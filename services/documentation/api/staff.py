@@ -7,10 +7,10 @@ from uuid import UUID
 from fastapi import Query, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from contracts import rules
 from contracts.codes import MeasuredBy, Modality, PlaceOfService, ProgressScale, Role
 from services.chassis.clock import agency_day
 from services.chassis.errors import NotFound, Refused
+from services.chassis.rule_packs import in_force
 from services.chassis.staff import Caller, Conn, StaffRouter, touch
 from services.documentation.commands import notes, plan
 from services.documentation.commands.notes import Signed, Told
@@ -21,7 +21,6 @@ from services.documentation.store import notes as store
 
 staff = StaffRouter(prefix="/api/documentation")
 
-PACK = rules.load()
 
 Text = Annotated[str, StringConstraints(max_length=20_000)]
 
@@ -198,7 +197,7 @@ async def sign_session(
     """Sign one's own note; a refusal says every reason, and the note stays a draft."""
     now = request.app.state.context.clock.now()
     return signed(
-        await notes.sign_note(conn, session_id, author=caller.staff_id, pack=PACK, now=now)
+        await notes.sign_note(conn, session_id, author=caller.staff_id, pack=in_force(), now=now)
     )
 
 
@@ -209,7 +208,9 @@ async def cosign_session(
     """Co-sign a note of a mentor whom one supervises: it is final, and the session is told."""
     now = request.app.state.context.clock.now()
     return signed(
-        await notes.cosign_note(conn, session_id, supervisor=caller.staff_id, pack=PACK, now=now)
+        await notes.cosign_note(
+            conn, session_id, supervisor=caller.staff_id, pack=in_force(), now=now
+        )
     )
 
 

@@ -11,7 +11,6 @@ from fastapi import Request
 from starlette.responses import Response
 
 from contracts.codes import PartnerKind
-from contracts.rules import RulePack
 from services.chassis.auth import Partner
 from services.chassis.context import Context
 from services.chassis.db import transaction
@@ -19,6 +18,7 @@ from services.chassis.doors import Forbidden, fhir_response
 from services.chassis.fhir.guard import LOOP_BYTES, Checked, check_off_loop
 from services.chassis.fhir.outcome import FhirRefused, issue_of
 from services.chassis.fhir.server import FhirRouter, change, touch
+from services.chassis.rule_packs import in_force
 from services.chassis.settings import ServiceSettings
 from services.referral.commands.case import Receipt, Sender
 from services.referral.commands.receive import receive
@@ -42,7 +42,7 @@ AMENDABLE = (
 )
 
 
-def add_intake(router: FhirRouter, rules: RulePack) -> None:
+def add_intake(router: FhirRouter) -> None:
     """Give a router the writes by which hubs send and amend referrals."""
 
     @router.write("POST", "/fhir", scope=None, kinds=HUBS)
@@ -57,23 +57,23 @@ def add_intake(router: FhirRouter, rules: RulePack) -> None:
             )
             may_send(partner, submission)
             async with change(request, partner) as conn:
-                receipt = await take_in(conn, request, submission, checked, partner, body, rules)
+                receipt = await take_in(conn, request, submission, checked, partner, body)
         return fhir_response(transaction_response(receipt.answers))
 
     @router.write("POST", "/fhir/ServiceRequest", scope="ServiceRequest.c", kinds=HUBS)
     async def receive_request(request: Request, partner: Partner) -> Response:
         """A referral alone: its youth is contained, or known to us by the hub's number."""
-        return await receive_alone(request, partner, "ServiceRequest", "POST", rules)
+        return await receive_alone(request, partner, "ServiceRequest", "POST")
 
     for type_ in AMENDABLE:
-        add_update(router, type_, rules)
+        add_update(router, type_)
 
 
-def add_update(router: FhirRouter, type_: str, rules: RulePack) -> None:
+def add_update(router: FhirRouter, type_: str) -> None:
     @router.write("PUT", f"/fhir/{type_}", scope=f"{type_}.u", kinds=HUBS)
     async def amend(request: Request, partner: Partner) -> Response:
         """A conditional update: of a referral, or of what was sent with it."""
-        return await receive_alone(request, partner, type_, "PUT", rules)
+        return await receive_alone(request, partner, type_, "PUT")
 
 
 async def beside_the_loop(size: int, work: Callable[[], Submission]) -> Submission:
@@ -83,9 +83,7 @@ async def beside_the_loop(size: int, work: Callable[[], Submission]) -> Submissi
     return await asyncio.to_thread(work)
 
 
-async def receive_alone(
-    request: Request, partner: Partner, type_: str, method: str, rules: RulePack
-) -> Response:
+async def receive_alone(request: Request, partner: Partner, type_: str, method: str) -> Response:
     body = await request.body()
     async with rejects_kept(request, partner, body):
         checked = await check_off_loop(body, expect={type_})
@@ -103,7 +101,7 @@ async def receive_alone(
             ),
         )
         async with change(request, partner) as conn:
-            receipt = await take_in(conn, request, submission, checked, partner, body, rules)
+            receipt = await take_in(conn, request, submission, checked, partner, body)
             answer = receipt.answers[0]
             preferred = preference(request)
             shown: Mapping[str, Any] | None = None
@@ -136,7 +134,6 @@ async def take_in(
     checked: Checked,
     partner: Partner,
     body: bytes,
-    rules: RulePack,
 ) -> Receipt:
     context: Context = request.app.state.context
     settings = context.settings
@@ -147,7 +144,7 @@ async def take_in(
         warnings=checked.warnings,
         sender=Sender(partner, agency_of(settings), settings.base_url),
         now=context.clock.now(),
-        rules=rules,
+        rules=in_force(),
     )
     touch(request, *(answer.ref for answer in receipt.answers if answer.ref))
     return receipt

@@ -25,8 +25,8 @@ from services.chassis.fhir.search import (
     as_uuid,
 )
 from services.chassis.fhir.server import FhirRouter, change, respond, touch
+from services.chassis.rule_packs import in_force
 from services.referral.commands import close
-from services.referral.commands.eligibility import standing_rules
 from services.referral.domain.payer import Asked
 from services.referral.domain.states import TaskRow
 from services.referral.mapping.coverage_eligibility import (
@@ -137,7 +137,7 @@ class Door:
             asked,
             await self.parties(conn, asked.youth_id, partner),
             payer_name=payer.name if payer else "",
-            rules=standing_rules(),
+            rules=in_force(),
         )
 
     async def shown(self, conn: Connection, row: TaskRow) -> Resource:

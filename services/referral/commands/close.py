@@ -11,7 +11,8 @@ from contracts.rules import RulePack
 from services.chassis import outbox
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, NotFound, Refused
-from services.referral.commands.eligibility import raise_item, standing_rules
+from services.chassis.rule_packs import in_force
+from services.referral.commands.eligibility import raise_item
 from services.referral.commands.tasks import announce, show, task_of
 from services.referral.commands.triage import look
 from services.referral.domain.states import ENDED, CloseReason, TaskRow, discharge_text
@@ -132,7 +133,7 @@ async def clear_duplicate(
         raise Conflict("no-duplicate-review", "This referral is not under duplicate review.")
     await standings.update_state(conn, referral_id, State.TRIAGE)
     await work_items.remove_work_items(conn, referral_id, ("duplicate-review",), now=now)
-    await look(conn, referral_id, now=now, rules=rules or standing_rules())
+    await look(conn, referral_id, now=now, rules=rules or in_force())
     await show(conn, referral_id, now=now)
 
 

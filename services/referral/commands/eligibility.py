@@ -7,7 +7,6 @@ Source: DOMAIN.md §5.1, §5.2.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import cache
 from uuid import UUID, uuid4
 
 from contracts.codes import HubService, ReferralState
@@ -18,10 +17,11 @@ from contracts.events import (
     EligibilityConfirmed,
     EligibilityDenied,
 )
-from contracts.rules import RulePack, load
+from contracts.rules import RulePack
 from services.chassis import outbox, work
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
+from services.chassis.rule_packs import in_force
 from services.referral.commands.tasks import show
 from services.referral.domain import eligibility as rules_of
 from services.referral.domain.eligibility import Coverage, Facts, Failure
@@ -50,12 +50,6 @@ PAYER_ITEMS = (
     *("payer-knows-no-such-member", "identity-review", "payer-answer-unclear", "product-unknown"),
     "payer-answer-wanted",
 )
-
-
-@cache
-def standing_rules() -> RulePack:
-    """The rule pack of this process, read once: a new one is a new release."""
-    return load()
 
 
 # --- Asking -------------------------------------------------------------------------------------
@@ -144,7 +138,7 @@ async def record_answer(
     rules: RulePack | None = None,
 ) -> None:
     """Keep an answer and decide by it. One that nobody waits for any more is dropped."""
-    pack = rules or standing_rules()
+    pack = rules or in_force()
     state = await standings.lock_referral(conn, referral_id)
     progress = await standings.progress_by_referral(conn, referral_id)
     if state is None or state in ENDED or reply.round != progress.round:

@@ -14,6 +14,7 @@ from services.chassis import outbox
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, NotFound, Refused
+from services.chassis.rule_packs import in_force
 from services.referral.commands import announce, eligibility
 from services.referral.commands.eligibility import Reply
 from services.referral.commands.fill_in import fill_in
@@ -47,7 +48,7 @@ async def learn(
     rules: RulePack | None = None,
 ) -> None:
     """Keep facts by kind, tell which kinds changed, and run gate 1 again; with none, only that."""
-    pack = rules or eligibility.standing_rules()
+    pack = rules or in_force()
     state = await standings.lock_referral(conn, referral_id)
     if state is None:
         raise NotFound("referral-unknown", "There is no such referral.")

@@ -15,6 +15,7 @@ from services.chassis import outbox, work
 from services.chassis.clock import AGENCY, agency_day
 from services.chassis.db import Connection
 from services.chassis.errors import NotFound
+from services.chassis.rule_packs import in_force
 from services.referral.commands import eligibility
 from services.referral.commands.fill_in import fill_in
 from services.referral.commands.tasks import show
@@ -31,7 +32,7 @@ async def triage(
     conn: Connection, referral_id: UUID, *, now: datetime, rules: RulePack | None = None
 ) -> None:
     """Look at a referral that has just come or changed; running it twice changes nothing more."""
-    pack = rules or eligibility.standing_rules()
+    pack = rules or in_force()
     state = await standings.lock_referral(conn, referral_id)
     if state is None:
         raise NotFound("referral-unknown", "There is no such referral.")

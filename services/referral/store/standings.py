@@ -1,5 +1,6 @@
 """Where a referral stands beside what its sender said: `referral.state` and `standing`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -50,6 +51,19 @@ async def update_state(conn: Connection, referral_id: UUID, state: ReferralState
         "UPDATE referral SET state = $2, updated_at = now() WHERE referral_id = $1",
         *(referral_id, state),
     )
+
+
+async def list_refused(conn: Connection) -> Sequence[UUID]:
+    """Referrals that lack something or were denied, and wait for a new fact or a new rule."""
+    rows = await conn.fetch(
+        """
+        SELECT referral_id
+          FROM referral
+         WHERE state IN ('incomplete', 'ineligible')
+         ORDER BY received_at, referral_id
+        """
+    )
+    return [row["referral_id"] for row in rows]
 
 
 async def progress_by_referral(conn: Connection, referral_id: UUID) -> Progress:

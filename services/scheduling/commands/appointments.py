@@ -8,7 +8,7 @@ from contracts.events import AppointmentBooked, AppointmentCancelled, Appointmen
 from services.chassis import outbox
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, NotFound, Refused
-from services.scheduling.commands.pack import RULES
+from services.chassis.rule_packs import in_force
 from services.scheduling.domain import policy
 from services.scheduling.domain.appointments import (
     Appointment,
@@ -53,7 +53,7 @@ async def book(
     booking = await booking_of(conn, episode_id, only_mentor)
     await fact_store.lock_youth(conn, booking.youth_id)
     booking = await booking_of(conn, episode_id, only_mentor)
-    session_rules = policy.session_rules(RULES, on=plan.slot.day)
+    session_rules = policy.session_rules(in_force(), on=plan.slot.day)
     if problems := booking_problems(plan, booking, session_rules):
         sentences = " ".join(problem.sentence for problem in problems)
         raise Refused(problems[0].code, sentences)

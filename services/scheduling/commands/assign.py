@@ -10,7 +10,7 @@ from services.chassis import outbox
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, NotFound, Refused
-from services.scheduling.commands.pack import RULES
+from services.chassis.rule_packs import in_force
 from services.scheduling.commands.settle import settle
 from services.scheduling.domain import policy
 from services.scheduling.domain.episodes import Assignment, EpisodeState, WaitState
@@ -47,13 +47,13 @@ async def waitlist(
     on = agency_day(now)
     entries = await store.list_waitlist(conn, states=states)
     mentors = await people.list_mentors(conn, on=on)
-    matching = policy.matching_rules(RULES, on=on)
+    matching = policy.matching_rules(in_force(), on=on)
 
     def fit(entry: Entry) -> float:
         found = ranked(entry.wish, mentors, on=on, rules=matching)
         return max((match.score for match in found if not match.excluded), default=0.0)
 
-    urgent = policy.urgent_priorities(RULES, on=on)
+    urgent = policy.urgent_priorities(in_force(), on=on)
     return Waiting(in_order(entries, fit, urgent=urgent), urgent)
 
 
@@ -62,7 +62,7 @@ async def matches(conn: Connection, referral_id: UUID, *, now: datetime) -> tupl
     on = agency_day(now)
     entry = await entry_by_referral(conn, referral_id)
     mentors = await people.list_mentors(conn, on=on)
-    return ranked(entry.wish, mentors, on=on, rules=policy.matching_rules(RULES, on=on))
+    return ranked(entry.wish, mentors, on=on, rules=policy.matching_rules(in_force(), on=on))
 
 
 async def assign(
@@ -138,7 +138,7 @@ async def fitting(
     if not await people.lock_mentor(conn, mentor_id):
         raise NotFound("no-such-mentor", "There is no such mentor.")
     (mentor,) = await people.list_mentors(conn, on=on, mentor_id=mentor_id)
-    matching = policy.matching_rules(RULES, on=on)
+    matching = policy.matching_rules(in_force(), on=on)
     found = match(entry.wish, mentor, on=on, rules=matching)
     if found.excluded:
         sentences = " ".join(problem.sentence for problem in found.excluded)
@@ -149,7 +149,7 @@ async def fitting(
 async def longer_waiting(conn: Connection, entry: Entry, *, now: datetime) -> int:
     """How many are more urgent or were received earlier; equals are not passed over."""
     entries = await store.list_waitlist(conn, states=[WaitState.WAITING])
-    urgent = policy.urgent_priorities(RULES, on=agency_day(now))
+    urgent = policy.urgent_priorities(in_force(), on=agency_day(now))
     return sum(waits_longer(other, entry, urgent=urgent) for other in entries)
 
 

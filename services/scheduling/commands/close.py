@@ -10,8 +10,8 @@ from services.chassis import outbox
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, NotFound, Refused
+from services.chassis.rule_packs import in_force
 from services.scheduling.commands import appointments
-from services.scheduling.commands.pack import RULES
 from services.scheduling.domain import policy
 from services.scheduling.domain.appointments import CancelledBy
 from services.scheduling.domain.episodes import (
@@ -47,7 +47,7 @@ async def close_episode(conn: Connection, episode_id: UUID, end: End, *, now: da
         return episode
     facts = await store.standing(conn, episode.referral_id, episode.youth_id, at=now)
     today = agency_day(now)
-    attempts_wanted = policy.attempts_before_disengaged(RULES, on=today)
+    attempts_wanted = policy.attempts_before_disengaged(in_force(), on=today)
     tried = {day for day in end.attempts if day <= today}
     if problem := problem_with_end(
         facts, end.reason, tried=len(tried), attempts_wanted=attempts_wanted

@@ -9,7 +9,7 @@ from contracts.events import EpisodeOnHold, EpisodeOpened, EpisodeResumed, Refer
 from services.chassis import outbox
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
-from services.scheduling.commands.pack import RULES
+from services.chassis.rule_packs import in_force
 from services.scheduling.domain import policy
 from services.scheduling.domain.episodes import (
     Act,
@@ -52,7 +52,7 @@ async def settle(conn: Connection, referral_id: UUID, youth_id: UUID, *, now: da
     Called again without a new fact, it does nothing.
     """
     on = agency_day(now)
-    lost = policy.eligibility_lost(RULES, on=on)
+    lost = policy.eligibility_lost(in_force(), on=on)
     for _ in range(MOST_STEPS):
         facts = await store.standing(conn, referral_id, youth_id, at=now)
         facts = replace(facts, policy=lost)

@@ -1,0 +1,15 @@
+"""Rule packs that an operator seeded."""
+
+from pathlib import Path
+
+from alembic import op
+
+from services import chassis
+from services.chassis.migrate import run_sql
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    run_sql(op, (Path(chassis.__file__).parent / "kernel" / "0004_rule_packs.sql").read_text())
