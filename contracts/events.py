@@ -163,6 +163,27 @@ class ReferralClosed(AboutReferral):
     reason: str = Field(description="A code: declined, no_response, aged_out, discharged …")
 
 
+class ReferralMerged(AboutReferral):
+    """A person joined the referral with another one of the same child, which goes on alone.
+
+    Told on the streams of both youths, where they were two: `youth_id` is whose stream it is.
+    """
+
+    type: ClassVar[str] = "ReferralMerged.v1"
+
+    survivor: UUID = Field(description="The referral that goes on.")
+    merged_youth_id: UUID
+    survivor_youth_id: UUID
+
+
+class ReferralReopened(AboutReferral):
+    """A person opened an ended referral again: gate 1 is looked at anew, in a new Task."""
+
+    type: ClassVar[str] = "ReferralReopened.v1"
+
+    reason: str = Field(description="A code: closed, or merged where two were joined by mistake.")
+
+
 class AttestationRecorded(AboutReferral):
     """Staff attested documents or medical necessity, or took it back (`stands` false)."""
 
@@ -226,6 +247,37 @@ class CoverageLapsed(FromReferral):
 
     payer: UUID
     effective: date = Field(description="First day without.")
+    retro: bool = False
+
+
+class CoverageReinstated(FromReferral):
+    """A coverage that had lapsed stands again; EligibilityConfirmed, which follows, has the days.
+
+    `retro`: it stands again from a day on that is past.
+    """
+
+    type: ClassVar[str] = "CoverageReinstated.v1"
+    subject: ClassVar[str] = "payer"
+
+    payer: UUID
+    effective: date = Field(description="First day with.")
+    retro: bool = False
+
+
+class CoverageChanged(FromReferral):
+    """Another payer, product or administrator stands for the youth from a day on.
+
+    EligibilityConfirmed, which follows, has the new days.
+    """
+
+    type: ClassVar[str] = "CoverageChanged.v1"
+    subject: ClassVar[str] = "payer"
+
+    payer: UUID = Field(description="Who stood before.")
+    new_payer: UUID = Field(description="Who stands now; the same when only the plan changed.")
+    product: str
+    bh_admin: str | None = None
+    effective: date = Field(description="First day under the new one.")
     retro: bool = False
 
 
@@ -295,6 +347,40 @@ class ConsentRevoked(FromReferral):
     scope: str | None = None
     organisation_id: UUID | None = None
     effective_at: AwareDatetime
+
+
+class YouthIdentityMerged(FromReferral):
+    """A person found that two youths are one child. Told on the streams of both.
+
+    Nothing moves: what was done under `merged` stays there, what is done now is done under
+    `survivor`.
+    """
+
+    type: ClassVar[str] = "YouthIdentityMerged.v1"
+    subject: ClassVar[str] = "youth_id"
+
+    merged: UUID
+    survivor: UUID
+
+
+class YouthIdentityUnmerged(FromReferral):
+    """Two youths are two children after all. Told on the streams of both."""
+
+    type: ClassVar[str] = "YouthIdentityUnmerged.v1"
+    subject: ClassVar[str] = "youth_id"
+
+    merged: UUID
+    survivor: UUID
+
+
+class YouthIdentityLinked(FromReferral):
+    """A person linked one more number of a payer's to a youth, or took the link back."""
+
+    type: ClassVar[str] = "YouthIdentityLinked.v1"
+    subject: ClassVar[str] = "identity_id"
+
+    identity_id: UUID = Field(description="Ours, of the link; never the number.")
+    stands: bool
 
 
 class FromScheduling(Event):
