@@ -10,6 +10,7 @@ LISTENERS = {
     "referral.v1": ("scheduling", "documentation", "notifications"),
     "scheduling.v1": ("referral", "documentation", "notifications"),
     "documentation.v1": ("referral", "scheduling", "notifications"),
+    "notifications.v1": ("referral",),
 }
 
 HEADERS: dict[str, Any] = {

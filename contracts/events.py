@@ -659,6 +659,23 @@ class GoalStalled(FromDocumentation):
     version: int = Field(description="Of the hub's plan.")
 
 
+class FromNotifications(Event):
+    """Published by the notifications service."""
+
+    topic: ClassVar[str] = "notifications.v1"
+
+
+class NotificationFailed(FromNotifications):
+    """A hub could not be told of a youth for days, or refused to be: a person tells it."""
+
+    type: ClassVar[str] = "NotificationFailed.v1"
+    subject: ClassVar[str] = "subscription_id"
+
+    organisation_id: UUID
+    subscription_id: UUID
+    since: AwareDatetime = Field(description="When the first thing happened that it was not told.")
+
+
 def published() -> Iterator[type[Event]]:
     """Every event that travels: the classes that name a type, not the families above them."""
     families = list(Event.__subclasses__())
