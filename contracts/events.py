@@ -400,6 +400,83 @@ class ReferralWaitlisted(FromScheduling):
     wait_started: date
 
 
+class MentorProposed(FromScheduling):
+    """A mentor is offered to a family, who may decline; the place on the list is kept."""
+
+    type: ClassVar[str] = "MentorProposed.v1"
+    subject: ClassVar[str] = "assignment_id"
+
+    assignment_id: UUID = Field(description="Of the assignment that it becomes when accepted.")
+    mentor_id: UUID
+    supervisor_id: UUID
+    standing_until: date | None = Field(description="Null while no credential has an end.")
+    reasons: tuple[str, ...] = Field(default=(), description="Codes of why this mentor.")
+    expires_on: date = Field(description="Last day on which the offer stands.")
+
+
+class MentorDeclined(FromScheduling):
+    """An offered mentor was declined, or the offer expired; the day of receipt still counts."""
+
+    type: ClassVar[str] = "MentorDeclined.v1"
+    subject: ClassVar[str] = "assignment_id"
+
+    assignment_id: UUID
+    mentor_id: UUID
+    reason: str = Field(description="A code: family, youth, mentor, agency, expired.")
+    declines: int = Field(ge=0, description="By the family so far; at three, staff talk to it.")
+
+
+class MentorUnavailable(FromScheduling):
+    """The youth's mentor can no longer come. Once for each youth of that mentor."""
+
+    type: ClassVar[str] = "MentorUnavailable.v1"
+    subject: ClassVar[str] = "assignment_id"
+
+    assignment_id: UUID
+    mentor_id: UUID
+    reason: str = Field(description="A code: mentor_left, mentor_leave.")
+    effective: date = Field(description="First day without.")
+
+
+class AssignmentEnded(FromScheduling):
+    """A mentor no longer serves the youth. Notes of past sessions stay that mentor's to sign."""
+
+    type: ClassVar[str] = "AssignmentEnded.v1"
+    subject: ClassVar[str] = "assignment_id"
+
+    assignment_id: UUID
+    mentor_id: UUID
+    reason: str = Field(description="A code: mentor_left, family_request, episode_closed …")
+    effective: date = Field(description="First day without.")
+
+
+class ReassignmentNeeded(FromScheduling):
+    """The youth is in service and has no mentor: another one is sought."""
+
+    type: ClassVar[str] = "ReassignmentNeeded.v1"
+    subject: ClassVar[str] = "assignment_id"
+
+    assignment_id: UUID = Field(description="Of the assignment that ended.")
+    mentor_id: UUID
+    reason: str = Field(description="A code: mentor_left, family_request …")
+
+
+class MentorStandingChanged(FromScheduling):
+    """A credential, screening or supervision of the youth's mentor has other days than was told.
+
+    Sessions on a day outside of good standing are flagged, those already logged too.
+    """
+
+    type: ClassVar[str] = "MentorStandingChanged.v1"
+    subject: ClassVar[str] = "assignment_id"
+
+    assignment_id: UUID
+    mentor_id: UUID
+    supervisor_id: UUID
+    standing: bool = Field(description="Good on the day on which this was told.")
+    standing_until: date | None = Field(description="Last day of good standing; null: no end.")
+
+
 class MentorAssigned(FromScheduling):
     """A mentor was matched with the youth; `standing_until` is the last day of good standing."""
 
