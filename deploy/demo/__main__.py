@@ -83,8 +83,7 @@ def show(account: Account) -> None:
     console.print(table)
     told = ", ".join(f"{name} {number}" for name, number in account.events.items())
     console.print(f"Events told: {told}.")
-    faults = ", ".join(f"{name} {number}" for name, number in sorted(account.faults.items()))
-    console.print(f"Between the services: {faults}.")
+    console.print(f"Between the services: {account.wrongs}.")
     if account.unknown:
         console.print(f"[red]Accepted from a hub, but in no database: {account.unknown}")
 

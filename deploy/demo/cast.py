@@ -5,7 +5,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from deploy.demo.account import Account, draw_up
+from deploy.demo.account import Account, Logs, draw_up
 from deploy.demo.actors import World
 from deploy.demo.children import HubOffice, children
 from deploy.demo.journey import AGENCY_ZONE, Journey
@@ -68,11 +68,16 @@ class Cast:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while True:
-            logs = {hub: await self.world.hub_log(hub) for hub in self.hub_names}
-            account = await draw_up(self.world.at.dsn, logs, only=referrals)
+            account = await self.account(referrals)
             if account.is_right or loop.time() > deadline:
                 return account
             await asyncio.sleep(0.5)
+
+    async def account(self, referrals: Collection[str] | None = None) -> Account:
+        """The account of these referrals, or of all, as it now stands."""
+        hubs = {hub: await self.world.hub_log(hub) for hub in self.hub_names}
+        logs = Logs(hubs, await self.world.get("payer", "/log"))
+        return await draw_up(self.world.at.dsn, logs, now=self.world.now(), only=referrals)
 
 
 async def arrive(journey: Journey) -> None:

@@ -78,6 +78,7 @@ class Payer:
             **{name: question.get(name) for name in ("trace", "member_id", "service_date")},
             aaa=[one["code"] for one in answer["aaa"]],
             eb01=[one["eb01"] for one in answer["benefits"]],
+            eb05=[one["eb05"] for one in answer["benefits"]],
         )
         if mode == "silent":
             await asyncio.sleep(SILENT_SECONDS)

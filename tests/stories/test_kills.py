@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from deploy.demo.account import Wrongs
 from deploy.demo.cast import Cast, arrive
 from deploy.demo.children import without_goals, without_hub_service
 from deploy.local.stack import Stack
@@ -53,4 +54,4 @@ async def test_a_part_that_is_killed_changes_nothing_but_the_time(
         "admitted",
         "incomplete",
     ]
-    assert (+account.faults, account.unknown) == ({}, [])
+    assert (account.wrongs, account.unknown) == (Wrongs(), [])
