@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
-CALLERS = 4  # a partner that answers slowly holds one of them, and its lane, for thirty seconds
+MOST_CALLS = 4  # at once: a partner that answers slowly holds one of them for thirty seconds
 WORK_POLL_SECONDS = 0.2
 RETRY_POLL_SECONDS = 1.0
 ROUND_SECONDS = 2.0
@@ -165,15 +165,42 @@ async def catch_up(catch_up: CatchUp) -> None:
 # --- Due -----------------------------------------------------------------------------------------
 
 
-def work_parts(worker: Worker, clock: Clock) -> dict[str, Part]:
-    """One loop for what stays inside the database, several for calls that may be slow."""
+def work_parts(worker: Worker, clock: Clock, most_calls: int = MOST_CALLS) -> dict[str, Part]:
+    """One loop for what stays inside the database, one that begins calls, which may be slow."""
     parts: dict[str, Part] = {}
     if worker.inside:
         parts["work-inside"] = lambda: work(worker, worker.run_inside, clock)
     if worker.calls:
-        for number in range(1, CALLERS + 1):
-            parts[f"work-call-{number}"] = lambda: work(worker, worker.run_call, clock)
+        parts["work-calls"] = lambda: calls(worker, clock, most_calls)
     return parts
+
+
+async def calls(worker: Worker, clock: Clock, most: int) -> None:
+    """Begin every call that is due, `most` at once, and wait for none of them to begin another."""
+    wake, running = asyncio.Event(), set[asyncio.Task[None]]()
+
+    def ended(task: asyncio.Task[None]) -> None:
+        running.discard(task)
+        wake.set()
+        if not task.cancelled() and (error := task.exception()):
+            # PostgreSQL was away when the outcome was to be noted: its lease brings it back.
+            log.warning("call-left", extra={"reason": redacted(error)})
+
+    try:
+        with on_commit(worker.pool, "work", wake.set):
+            while True:
+                wake.clear()
+                if len(running) < most and (item := await worker.claim_call(clock.now())):
+                    task = asyncio.create_task(worker.run_claimed(item))
+                    running.add(task)
+                    task.add_done_callback(ended)
+                    continue
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(wake.wait(), WORK_POLL_SECONDS)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def work(worker: Worker, run: Callable[..., Awaitable[bool]], clock: Clock) -> None:

@@ -58,6 +58,7 @@ class Service:
     handlers: Handlers | None = None
     listens_to: Sequence[str] = ()  # names of the producing services
     work: Callable[[Context], Kinds] = lambda _: ({}, {})
+    most_calls: int = loops.MOST_CALLS  # to partners, at once
     follows_rules: bool = False  # decides by the rule pack that an operator seeded
     measures: Measures = nothing_more  # of its own, beside those of its machinery
 
@@ -197,7 +198,7 @@ def background(
     """The loops of this process, by name. Each is begun again whenever it ends or fails."""
     settings, pool = service.settings, context.pool
     parts: dict[str, Callable[[], Awaitable[None]]] = {}
-    parts |= loops.work_parts(worker, context.clock)
+    parts |= loops.work_parts(worker, context.clock, service.most_calls)
     if service.follows_rules:
         parts["rules"] = lambda: rule_packs.follow(pool)
     relay = Relay(f"{service.name}.v1", loops.producer_opener(settings.kafka_servers))

@@ -18,7 +18,7 @@ from services.chassis.fhir import guard
 from services.chassis.fhir.outcome import FhirRefused, Issue, refusal
 from services.chassis.fhir.search import Match, Resource, Search, Token, as_uuid
 from services.chassis.fhir.server import FhirRouter, absent, change, etag, respond, touch
-from services.notifications import commands
+from services.notifications.commands import asking
 from services.notifications.domain.subscriptions import (
     Delivery,
     Kind,
@@ -52,7 +52,7 @@ async def create_subscription(request: Request, partner: Partner) -> Response:
     wanted = await read_wanted(request)
     id_ = uuid4()
     async with change(request, partner, status=201) as conn:
-        created = await commands.subscribe(
+        created = await asking.subscribe(
             conn,
             id_,
             wanted,
@@ -86,9 +86,9 @@ async def update_subscription(request: Request, partner: Partner) -> Response:
         check_version(request, before)
         if wanted:
             await check_alike(conn, partner, before, wanted)
-            await commands.change(conn, before, wanted, now=now(request))
+            await asking.change(conn, before, wanted, now=now(request))
         else:
-            await commands.switch_off(conn, before.id)
+            await asking.switch_off(conn, before.id)
         stands = await own(conn, partner, before.id)
     return answer(request, stands, 200)
 
@@ -100,7 +100,7 @@ async def delete_subscription(request: Request, partner: Partner) -> Response:
         id_ = as_uuid(request.path_params["id_"])
         found = await own(conn, partner, id_)
         touch(request, f"Subscription/{found.id}")
-        await commands.remove(conn, found.id)
+        await asking.remove(conn, found.id)
     return Response(status_code=204)
 
 
@@ -260,7 +260,7 @@ async def own(conn: Connection, partner: Partner, id_: UUID | None) -> Subscript
 
 def is_own(subscription: Subscription, partner: Partner) -> bool:
     own = subscription.client_id == partner.client_id
-    return own and subscription.fault != commands.REMOVED
+    return own and subscription.fault != asking.REMOVED
 
 
 # --- Parameters of the operations ----------------------------------------------------------------

@@ -15,6 +15,8 @@ def service() -> Service:
         doors=(fhir,),
         handlers=events,
         listens_to=("referral", "scheduling", "documentation"),
+        # Each endpoint has one message in hand at most, so that a slow one takes one place of these.
+        most_calls=64,
         work=lambda c: work.kinds(c.pool, c.clock, c.peers, c.settings),
         measures=work.measures,
     )

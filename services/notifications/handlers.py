@@ -5,16 +5,16 @@ from contracts.events import (
     GoalAdded,
     GoalProgressUpdated,
     GoalRetired,
+    HubEngaged,
     ReferralReceived,
     ReferralStatusChanged,
     SessionLogged,
 )
-from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.chassis.envelope import handling
 from services.chassis.fhir import readers
 from services.chassis.inbox import Handlers
-from services.notifications import commands
+from services.notifications.commands import queueing
 from services.notifications.domain.subscriptions import Focus, Happening, Topic
 
 events = Handlers()
@@ -24,7 +24,13 @@ events.on_each(readers.EVENTS, readers.note)
 @events.on(ReferralReceived)
 async def note_sender_when_received(conn: Connection, event: ReferralReceived) -> None:
     """Remember which hub is told of this referral's Task."""
-    await commands.note_sender(conn, event.referral_id, event.youth_id, event.organisation_id)
+    await queueing.note_sender(conn, event.referral_id, event.youth_id, event.organisation_id)
+
+
+@events.on(HubEngaged)
+async def tell_hub_of_its_days_before(conn: Connection, event: HubEngaged) -> None:
+    """Topic care-progress: what documentation told of this hub's days before referral named it."""
+    await queueing.tell_hub_of_before(conn, event.youth_id, event.organisation_id)
 
 
 @events.on(ReferralStatusChanged)
@@ -32,7 +38,7 @@ async def tell_sender_of_its_task(conn: Connection, event: ReferralStatusChanged
     """Topic referral-progress: to the referral's own hub, whatever else it may read."""
     task = Focus("Task", event.task_id, created=event.version == 1)
     told = happening(Topic.REFERRAL_PROGRESS, event, task)
-    await commands.tell_sender(conn, event.referral_id, told)
+    await queueing.tell_sender(conn, event.referral_id, told)
 
 
 @events.on(SessionLogged)
@@ -64,7 +70,7 @@ async def tell_hubs_of_progress(conn: Connection, event: GoalProgressUpdated) ->
 
 async def tell_hubs(conn: Connection, event: Event, *focus: Focus) -> None:
     told = happening(Topic.CARE_PROGRESS, event, *focus)
-    await commands.tell_hubs(conn, told, on=agency_day(told.occurred_at))
+    await queueing.tell_hubs(conn, told)
 
 
 def happening(topic: Topic, event: Event, *focus: Focus) -> Happening:

@@ -10,7 +10,8 @@ import socket
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 from uuid import UUID
@@ -188,8 +189,17 @@ async def swallow(response: httpx.Response) -> None:
                     return
 
 
-def retry_after(response: httpx.Response) -> timedelta | None:
+def retry_after(response: httpx.Response, *, now: datetime | None = None) -> timedelta | None:
+    """What the endpoint asks for with a 429 or 503, in seconds or as a date of its own clock."""
     text = response.headers.get("retry-after", "")
-    if response.status_code in (429, 503) and text.isascii() and text.isdigit():
+    if response.status_code not in (429, 503):
+        return None
+    if text.isascii() and text.isdigit():
         return timedelta(seconds=int(text[:9]))
-    return None
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if until.tzinfo is None:  # RFC 9110: a date without a zone is in GMT all the same
+        until = until.replace(tzinfo=UTC)
+    return max(until - (now or datetime.now(UTC)), timedelta())

@@ -15,8 +15,8 @@ from services.chassis.fhir import readers
 from services.chassis.measures import Measure
 from services.chassis.peers import PeerUnavailable
 from services.chassis.work import Call, Do, Item
-from services.notifications import commands
-from services.notifications.commands import Attempt, Message
+from services.notifications.commands import asking, queueing, telling
+from services.notifications.commands.telling import Attempt, Message
 from services.notifications.domain.attempts import (
     Answered,
     Failed,
@@ -49,11 +49,11 @@ class Teller:
         self.referral, self.hook = referral, hook
 
     async def read(self, conn: Connection, item: Item) -> Message | None:
-        return await commands.message(conn, UUID(item.payload["delivery_id"]))
+        return await telling.message(conn, UUID(item.payload["delivery_id"]))
 
     async def call(self, message: Message | None) -> Outcome:
         """Ask whether it may go out, take a number, send. Only a clear yes is sent."""
-        if message is None or commands.is_over(message.subscription, now=self.clock.now()):
+        if message is None or message.subscription.is_over(now=self.clock.now()):
             return Nothing()
         release: Release | None = None
         try:
@@ -71,7 +71,7 @@ class Teller:
         except NotFound:
             return Held(Unsent.NO_CLIENT)
         async with transaction(self.pool) as conn:
-            attempt = await commands.begin_attempt(
+            attempt = await telling.begin_attempt(
                 conn, message.delivery.id, release=release, now=self.clock.now()
             )
         return await self.send(attempt, secret) if attempt else Nothing()
@@ -102,7 +102,7 @@ class Teller:
     async def record(self, conn: Connection, item: Item, outcome: Outcome) -> None:
         id_, jitter = UUID(item.payload["delivery_id"]), random.random()  # noqa: S311
         now = self.clock.now()
-        pause = await commands.record_outcome(conn, id_, outcome, now=now, jitter=jitter)
+        pause = await telling.record_outcome(conn, id_, outcome, now=now, jitter=jitter)
         if pause is not None:
             await work.again(conn, item, after=pause, reason=type(outcome).__name__)
 
@@ -126,5 +126,11 @@ def kinds(
 ) -> tuple[Mapping[str, Do], Mapping[str, Call]]:
     hook = Hook(loopback=settings.allow_loopback_endpoints)
     teller = Teller(pool, clock, Referral(peers), hook, base_url=settings.base_url)
+
+    async def beat(conn: Connection, item: Item) -> None:
+        ids = item.payload
+        timer = UUID(ids["timer"])
+        await asking.beat(conn, UUID(ids["subscription_id"]), timer=timer, now=clock.now())
+
     told = Call(teller.read, teller.call, teller.record)
-    return {readers.ASK_NUMBER: nothing}, {commands.TELL: told}
+    return {readers.ASK_NUMBER: nothing, asking.BEAT: beat}, {queueing.TELL: told}

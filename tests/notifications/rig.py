@@ -137,6 +137,10 @@ class Child:
     referral_id: UUID = field(default_factory=uuid4)
 
     @property
+    def organisation_id(self) -> UUID:
+        return self.hub.partner.organisation_id
+
+    @property
     def task_id(self) -> UUID:
         return uuid5(self.referral_id, "task")
 
@@ -236,13 +240,7 @@ class Rig:
         """A youth of this hub, who may read of the youth's care once it is released."""
         child = Child(hub)
         organisation = hub.partner.organisation_id
-        engaged = HubEngaged(
-            youth_id=child.youth_id,
-            organisation_id=organisation,
-            hub_service=HubService.IN_HOME_THERAPY,
-            effective=date(2026, 11, 1),
-        )
-        await self.hear(received(child), engaged)
+        await self.hear(received(child), engaged(child))
         if released:
             await self.hear(granted(child.youth_id, organisation))
         return child
@@ -307,6 +305,15 @@ def received(child: Child) -> ReferralReceived:
         organisation_id=child.hub.partner.organisation_id,
         hub_service=HubService.IN_HOME_THERAPY,
         received_on=date(2026, 11, 9),
+    )
+
+
+def engaged(child: Child, *, effective: date = date(2026, 11, 1)) -> HubEngaged:
+    return HubEngaged(
+        youth_id=child.youth_id,
+        organisation_id=child.hub.partner.organisation_id,
+        hub_service=HubService.IN_HOME_THERAPY,
+        effective=effective,
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from services.notifications.domain.attempts import (
     HOLD,
+    LONGEST_ASKED_PAUSE,
     LONGEST_PAUSE,
     Answered,
     Failed,
@@ -245,7 +246,7 @@ def test_an_endpoint_that_asks_for_time_gets_it_within_reason() -> None:
     asks_too_much = Answered(503, timedelta(days=9))
 
     assert pause_after(1, asks, jitter=0) == timedelta(seconds=90)
-    assert pause_after(1, asks_too_much, jitter=0) == LONGEST_PAUSE
+    assert pause_after(1, asks_too_much, jitter=0) == LONGEST_ASKED_PAUSE
 
 
 def test_our_own_silence_is_asked_about_again_soon() -> None:

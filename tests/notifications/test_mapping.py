@@ -178,8 +178,14 @@ def test_a_subscription_reads_back_as_it_was_sent_but_for_its_headers(number: in
     assert meta["versionId"] == "2"
     assert meta["profile"] == sent.pop("meta")["profile"]
     del sent["status"]
+    assert timeout_in(resource) == 20
+    sent["channel"]["extension"][1]["valueUnsignedInt"] = 20  # what counts is what is shown
     assert resource == sent
     assert "synthetic-value" not in json.dumps(subscription_resource(stands))
+
+
+def timeout_in(resource: dict[str, Any]) -> int:
+    return int(resource["channel"]["extension"][1]["valueUnsignedInt"])
 
 
 def test_samples_21_and_30_are_understood() -> None:
@@ -189,12 +195,27 @@ def test_samples_21_and_30_are_understood() -> None:
         "Authorization: Bearer synthetic-value-of-the-subscriber",
     )
     assert wanted(21).channel.timeout_seconds == 20  # 30 were asked for
+    assert wanted(21).channel.heartbeat_seconds == 3600
+    assert wanted(21).channel.most_events == 20
 
 
 def test_why_it_is_off_is_said_in_words() -> None:
     stands = subscription(21, str(UUID(int=1)), status=Status.OFF, fault="endpoint-gone")
 
     assert subscription_resource(stands)["error"] == "The endpoint answered 410 Gone."
+
+
+def test_why_it_fails_stands_in_its_status_too() -> None:
+    fails = subscription(21, str(UUID(int=1)), status=Status.ERROR, fault="endpoint-fails")
+    well = subscription(21, str(UUID(int=2)))
+
+    bundle = valid(status_bundle([fails, well], id_=UUID(int=5), base_url=BASE, at=NOW))
+
+    one, two = (entry["resource"]["parameter"] for entry in bundle["entry"])
+    assert [p["valueCodeableConcept"]["text"] for p in one if p["name"] == "error"] == [
+        "The endpoint does not accept what is sent; it is tried again."
+    ]
+    assert [p["name"] for p in two if p["name"] == "error"] == []
 
 
 HOOK = "https://ehr.riverbend.example/hook"
@@ -207,6 +228,11 @@ def channel(**changes: Any) -> dict[str, Any]:
 
 def criteria(text: str, url: str = f"{BACKPORT}/backport-filter-criteria") -> dict[str, Any]:
     return {"_criteria": {"extension": [{"url": url, "valueString": text}]}}
+
+
+def wishing(name: str, value: int) -> dict[str, Any]:
+    url = f"{BACKPORT}/backport-{name}"
+    return channel(extension=[{"url": url, "valueUnsignedInt": value}])
 
 
 @pytest.mark.parametrize(
@@ -224,6 +250,9 @@ def criteria(text: str, url: str = f"{BACKPORT}/backport-filter-criteria") -> di
         (channel(endpoint="adfdf"), "business-rule", "channel.endpoint"),
         (channel(header=["A: b", "x\r\nHost: y"]), "business-rule", "channel.header[1]"),
         (channel(header=["A: b"] * 11), "business-rule", "channel.header"),
+        (wishing("timeout", 0), "business-rule", "channel"),
+        (wishing("heartbeat-period", 59), "business-rule", "channel"),
+        (wishing("heartbeat-period", 30 * 86_400 + 1), "business-rule", "channel"),
     ],
 )
 def test_what_cannot_be_served_is_refused_at_its_place(

@@ -1,21 +1,25 @@
 """From an event to a hub's log: order, numbers, repeats, consent, and who is never told."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
 
 from services.chassis.db import transaction
-from services.notifications import commands
+from services.notifications.commands import telling
 from services.notifications.domain.attempts import HOLD, Answered, Nothing
 from services.notifications.work import measures
 from tests.notifications.rig import (
     NOW,
+    Child,
     Rig,
+    engaged,
     filtered,
     goal_added,
     goal_retired,
+    granted,
     progress,
+    received,
     revoked,
     session,
     task_changed,
@@ -109,6 +113,44 @@ async def test_a_session_heard_before_its_release_is_told_all_the_same(rig: Rig)
     assert await rig.deliveries() == [("delivered", 1, 1)]
 
 
+async def test_a_session_heard_before_its_hub_is_told_once_the_hub_is_known(rig: Rig) -> None:
+    """The same of the hub itself: whoever comes first, the hub is told, and once."""
+    hub = rig.hub()
+    await rig.subscribed(hub, "care-progress")
+    child = Child(hub)
+
+    await rig.hear(session(child))
+    await rig.hear(received(child), engaged(child), granted(child.youth_id, child.organisation_id))
+    await rig.hear(engaged(child), session(child))
+    await rig.work()
+
+    assert await rig.deliveries() == [("delivered", 1, 1), ("delivered", 2, 1)]
+
+
+async def test_a_hub_is_told_nothing_of_the_days_before_it(rig: Rig) -> None:
+    hub = rig.hub()
+    await rig.subscribed(hub, "care-progress")
+    child = Child(hub)
+
+    await rig.hear(session(child))
+    await rig.hear(received(child), engaged(child, effective=date(2026, 11, 22)))
+    await rig.work()
+
+    assert await rig.deliveries() == []  # the session was on the 21st
+
+
+async def test_a_hub_that_subscribes_later_is_told_nothing_of_before(rig: Rig) -> None:
+    hub = rig.hub()
+    child = await rig.child(hub)
+    await rig.hear(session(child))
+
+    await rig.subscribed(hub, "care-progress")
+    await rig.hear(engaged(child))
+    await rig.work()
+
+    assert await rig.deliveries() == []
+
+
 @pytest.mark.parametrize("mode", ["500", "429", "302", "silent"])
 async def test_a_failed_message_comes_again_under_its_id_and_number(rig: Rig, mode: str) -> None:
     hub = rig.hub()
@@ -138,7 +180,7 @@ async def test_a_sender_killed_in_mid_call_repeats_itself_and_skips_no_number(ri
     )
 
     async with transaction(rig.pool) as conn:  # numbered, perhaps sent, and then no more
-        await commands.begin_attempt(conn, first, release=None, now=NOW)
+        await telling.begin_attempt(conn, first, release=None, now=NOW)
     rig.worker = rig.new_worker()
     await rig.work()
 
@@ -155,8 +197,8 @@ async def test_a_message_that_another_has_delivered_meanwhile_is_not_sent_again(
 
     await rig.work()
     async with transaction(rig.pool) as conn:
-        attempt = await commands.begin_attempt(conn, id_, release=None, now=NOW)
-        pause = await commands.record_outcome(conn, id_, Answered(500), now=NOW, jitter=0)
+        attempt = await telling.begin_attempt(conn, id_, release=None, now=NOW)
+        pause = await telling.record_outcome(conn, id_, Answered(500), now=NOW, jitter=0)
 
     assert (attempt, pause) == (None, None)
     assert await rig.deliveries() == [("delivered", 1, 1)]
@@ -170,7 +212,7 @@ async def test_a_message_found_over_and_asked_for_anew_since_stays_queued(rig: R
     id_: UUID = await rig.pool.fetchval(find, told.event_id)
 
     async with transaction(rig.pool) as conn:
-        pause = await commands.record_outcome(conn, id_, Nothing(), now=NOW, jitter=0)
+        pause = await telling.record_outcome(conn, id_, Nothing(), now=NOW, jitter=0)
 
     assert pause == HOLD
     assert await rig.deliveries() == [("queued", None, 0)]

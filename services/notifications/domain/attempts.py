@@ -8,6 +8,7 @@ from enum import StrEnum
 # hub that was away a minute should not wait for half an hour.
 TRIED_FOR = timedelta(hours=75, minutes=35)
 LONGEST_PAUSE = timedelta(hours=1)
+LONGEST_ASKED_PAUSE = timedelta(hours=24)  # a Retry-After beyond it would end in silence
 HOLD = timedelta(seconds=5)  # short: the lane goes on soon after our own service is back
 STRANGER_HOLD = timedelta(minutes=10)
 FAILURES_BEFORE_ERROR = 3
@@ -70,8 +71,8 @@ def pause_after(attempts: int, outcome: Outcome, *, jitter: float) -> timedelta:
     if isinstance(outcome, Held):
         return STRANGER_HOLD if outcome.why is Unsent.NO_CLIENT else HOLD
     asked_for = outcome.retry_after if isinstance(outcome, Answered) else None
-    pause = max(doubled(attempts), asked_for or timedelta())
-    return min(pause, LONGEST_PAUSE) * (1 + jitter / 4)
+    pause = max(doubled(attempts), min(asked_for or timedelta(), LONGEST_ASKED_PAUSE))
+    return pause * (1 + jitter / 4)
 
 
 def doubled(attempts: int) -> timedelta:

@@ -1,10 +1,11 @@
 """What a hub may ask to be told of, and what a notification is made of."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from uuid import UUID
+from uuid import UUID, uuid5
 
 
 class Topic(StrEnum):
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     """Why a notification is sent (Backport: subscription-notification-type)."""
 
     HANDSHAKE = "handshake"
+    HEARTBEAT = "heartbeat"
     EVENT = "event-notification"
     QUERY_STATUS = "query-status"
     QUERY_EVENT = "query-event"
@@ -65,11 +67,17 @@ def youth_of_filter(topic: Topic, text: str) -> UUID | None:
 
 @dataclass(frozen=True)
 class Channel:
-    """Where and how to tell: `headers` are the subscriber's own, sent and never shown."""
+    """Where and how to tell: `headers` are the subscriber's own, sent and never shown.
+
+    `heartbeat_seconds` is after how long a silence it wants a sign of life; `most_events` how many
+    events one message may carry. None where it did not say.
+    """
 
     endpoint: str
     headers: tuple[str, ...]
     timeout_seconds: int
+    heartbeat_seconds: int | None = None
+    most_events: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,11 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Subscription:
-    """A subscription as it stands. `fault` is a code of why it is in error or off."""
+    """A subscription as it stands. `fault` is a code of why it is in error or off.
+
+    `greeting` is the handshake of what it wants now; `told_at` when it last took a message, noted
+    only where a heartbeat is wanted.
+    """
 
     id: UUID
     client_id: str
@@ -96,6 +108,13 @@ class Subscription:
     last_number: int
     version: int
     updated_at: datetime
+    greeting: UUID | None = None
+    told_at: datetime | None = None
+
+    def is_over(self, *, now: datetime) -> bool:
+        """True when it is told nothing more: switched off, or past its end."""
+        ends_at = self.wanted.ends_at
+        return self.status is Status.OFF or (ends_at is not None and ends_at <= now)
 
 
 @dataclass(frozen=True)
@@ -117,10 +136,17 @@ class Happening:
     occurred_at: datetime
     focus: tuple[Focus, ...]
 
+    def parts(self, most: int | None) -> Iterator["Happening"]:
+        """The same in messages of `most` events each; the first keeps the event's id."""
+        size = most or len(self.focus)
+        for start in range(0, len(self.focus), size):
+            id_ = uuid5(self.event_id, f"from {start}") if start else self.event_id
+            yield replace(self, event_id=id_, focus=self.focus[start : start + size])
+
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message. `first_number` is None until it is first sent: a handshake has none at all."""
+    """One message. `first_number` is None until it is first sent; only events have one at all."""
 
     id: UUID
     subscription_id: UUID

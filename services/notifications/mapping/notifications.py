@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from services.chassis.clock import AGENCY
 from services.notifications.domain.subscriptions import Delivery, Focus, Kind, Subscription
 from services.notifications.mapping import BACKPORT, TOPICS
+from services.notifications.mapping.subscriptions import sentence_of
 
 Resource = dict[str, Any]
 
@@ -90,6 +91,7 @@ def status_parameters(
 ) -> Resource:
     # A delivery speaks of its own moment: sent again, it still says what it said at first.
     sent = kind is Kind.EVENT and deliveries
+    error = [] if sent else errors_of(subscription)
     count = deliveries[-1].last_number if sent else subscription.last_number
     return {
         "resourceType": "Parameters",
@@ -105,8 +107,15 @@ def status_parameters(
             {"name": "type", "valueCode": kind.value},
             {"name": "events-since-subscription-start", "valueString": str(count)},
             *(event for one in deliveries for event in events_of(one, base_url, unreadable)),
+            *error,
         ],
     }
+
+
+def errors_of(subscription: Subscription) -> list[Resource]:
+    """Why it is in error or off, as `$status` says it."""
+    text = sentence_of(subscription)
+    return [{"name": "error", "valueCodeableConcept": {"text": text}}] if text else []
 
 
 def events_of(

@@ -21,7 +21,11 @@ Resource = dict[str, Any]
 FILTER = f"{BACKPORT}backport-filter-criteria"
 CONTENT = f"{BACKPORT}backport-payload-content"
 TIMEOUT = f"{BACKPORT}backport-timeout"
+HEARTBEAT = f"{BACKPORT}backport-heartbeat-period"
+MOST_EVENTS = f"{BACKPORT}backport-max-count"
 LONGEST_TIMEOUT_SECONDS = 20
+SHORTEST_HEARTBEAT_SECONDS = 60
+LONGEST_HEARTBEAT_SECONDS = 30 * 86_400
 MOST_HEADERS = 10
 
 FAULTS = {
@@ -69,6 +73,7 @@ class Reading:
         self.topic = Topic(code) if known else None
         self.filters = extensions(resource.get("_criteria"))
         self.youths = [self.youth_of(one) for one in self.filters]
+        self.wishes = wishes_of(self.channel)
         # null keeps the place of a header of which only extensions came.
         self.headers: list[str] = [line or "" for line in self.channel.get("header", [])]
         self.ends_at = instant_of(resource.get("end"))
@@ -114,6 +119,7 @@ class Reading:
         fault = endpoint_fault(self.channel.get("endpoint", ""), loopback=self.loopback)
         if fault:
             yield problem(FAULTS[fault][0], "channel.endpoint", FAULTS[fault][1])
+        yield from self.problems_of_wishes()
         if len(self.headers) > MOST_HEADERS:
             yield problem("business-rule", "channel.header", f"At most {MOST_HEADERS} headers.")
         for number, line in enumerate(self.headers[:MOST_HEADERS]):
@@ -121,12 +127,24 @@ class Reading:
                 text = "A header is one line, Name: value, and none that the sender itself sets."
                 yield problem("business-rule", f"channel.header[{number}]", text)
 
+    def problems_of_wishes(self) -> Iterator[Issue]:
+        """What cannot be kept is refused: a hub would wait for it in vain."""
+        if self.wishes.get(TIMEOUT) == 0:
+            text = f"A timeout is 1 to {LONGEST_TIMEOUT_SECONDS} seconds."
+            yield problem("business-rule", "channel", text)
+        shortest, longest = SHORTEST_HEARTBEAT_SECONDS, LONGEST_HEARTBEAT_SECONDS
+        if not shortest <= self.wishes.get(HEARTBEAT, shortest) <= longest:
+            text = f"A heartbeat comes after {shortest} to {longest} seconds of silence."
+            yield problem("business-rule", "channel", text)
+
     def wanted(self) -> Wanted:
         assert self.topic  # noqa: S101 (no topic is a problem)
-        timeout = min(timeout_of(self.channel), LONGEST_TIMEOUT_SECONDS)
-        channel = Channel(self.channel["endpoint"], tuple(self.headers), timeout)
+        timeout = min(self.wishes.get(TIMEOUT, LONGEST_TIMEOUT_SECONDS), LONGEST_TIMEOUT_SECONDS)
+        beat, most = self.wishes.get(HEARTBEAT), self.wishes.get(MOST_EVENTS)
+        channel = Channel(self.channel["endpoint"], tuple(self.headers), timeout, beat, most)
         youth_id = self.youths[0] if self.youths else None
-        return Wanted(self.topic, youth_id, channel, self.ends_at, without_secrets(self.resource))
+        kept = with_timeout(without_secrets(self.resource), timeout)
+        return Wanted(self.topic, youth_id, channel, self.ends_at, kept)
 
 
 def subscription_resource(subscription: Subscription) -> Resource:
@@ -145,8 +163,14 @@ def subscription_resource(subscription: Subscription) -> Resource:
     resource |= {name: value for name, value in kept.items() if name not in resource}
     resource["status"] = subscription.status.value
     if subscription.fault:
-        resource["error"] = SENTENCES.get(subscription.fault, subscription.fault)
+        resource["error"] = sentence_of(subscription)
     return resource
+
+
+def sentence_of(subscription: Subscription) -> str:
+    """Why a subscription is in error or off, in words; empty when it is neither."""
+    fault = subscription.fault or ""
+    return SENTENCES.get(fault, fault)
 
 
 def without_secrets(resource: Resource) -> Resource:
@@ -165,11 +189,23 @@ def content_of(channel: Resource) -> str:
     return "id-only"
 
 
-def timeout_of(channel: Resource) -> int:
+def wishes_of(channel: Resource) -> dict[str, int]:
+    """The numbers among the channel's extensions: timeout, heartbeat, events in one message."""
+    found = {}
     for extension in extensions(channel):
-        if extension.get("url") == TIMEOUT and extension.get("valueUnsignedInt"):
-            return int(extension["valueUnsignedInt"])
-    return LONGEST_TIMEOUT_SECONDS
+        value = extension.get("valueUnsignedInt", extension.get("valuePositiveInt"))
+        if isinstance(value, int):
+            found[str(extension.get("url"))] = value
+    return found
+
+
+def with_timeout(resource: Resource, seconds: int) -> Resource:
+    """The resource with the timeout that counts, where the client asked for a longer one."""
+    stands = [
+        one | {"valueUnsignedInt": seconds} if one.get("url") == TIMEOUT else one
+        for one in extensions(resource["channel"])
+    ]
+    return resource | {"channel": resource["channel"] | ({"extension": stands} if stands else {})}
 
 
 def extensions(element: object) -> list[Resource]:

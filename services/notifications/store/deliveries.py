@@ -1,6 +1,6 @@
 """What was told or is to be told, under which number, and what that disclosed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -15,16 +15,25 @@ from services.notifications.domain.subscriptions import (
 )
 
 
-async def add_handshake(
-    conn: Connection, id_: UUID, subscription_id: UUID, *, now: datetime
+async def add_sign(
+    conn: Connection, id_: UUID, subscription_id: UUID, kind: Kind, *, now: datetime
 ) -> None:
+    """Queue a message that tells of no event: a handshake or a heartbeat."""
     await conn.execute(
         """
         INSERT INTO delivery (delivery_id, subscription_id, kind, occurred_at)
-        VALUES ($1, $2, 'handshake', $3)
+        VALUES ($1, $2, $3, $4)
         """,
-        *(id_, subscription_id, now),
+        *(id_, subscription_id, kind, now),
     )
+
+
+async def is_anything_queued(conn: Connection, subscription_id: UUID) -> bool:
+    found: bool = await conn.fetchval(
+        "SELECT EXISTS (SELECT FROM delivery WHERE subscription_id = $1 AND state = 'queued')",
+        subscription_id,
+    )
+    return found
 
 
 async def add_delivery(
@@ -160,28 +169,91 @@ async def update_state(conn: Connection, id_: UUID, state: State) -> None:
     """Close a delivery; one that is closed stays as it was."""
     await conn.execute(
         """
-        UPDATE delivery SET state = $2, closed_at = now()
-         WHERE delivery_id = $1 AND state = 'queued'
+        WITH closed AS (
+            UPDATE delivery SET state = $2, closed_at = now()
+             WHERE delivery_id = $1 AND state = 'queued'
+            RETURNING subscription_id
+        )
+        UPDATE subscription s
+           SET undeliverable = s.undeliverable + 1
+          FROM closed
+         WHERE s.subscription_id = closed.subscription_id
+           AND $2 = 'undeliverable'
         """,
         *(id_, state),
     )
 
 
-async def list_backlogs(conn: Connection) -> Sequence[Record]:
-    """For each client what is still tried, for how long, and what was given up.
+async def close_undelivered(
+    conn: Connection, subscription_id: UUID, *, most: int
+) -> Mapping[UUID, datetime]:
+    """Give up the oldest events that are queued: of which youths, and since when untold.
 
-    Zeros too: an alarm hears of a rise, not of a number that was not there before.
+    They get the numbers that they would have had, so that a hub that comes back finds a gap and
+    asks for them. The caller has locked the subscription.
+    """
+    rows = await conn.fetch(
+        """
+        WITH given_up AS (
+            SELECT delivery_id, occurred_at, first_number, jsonb_array_length(focus) AS size
+              FROM delivery
+             WHERE subscription_id = $1
+               AND state = 'queued'
+               AND kind = 'event-notification'
+             ORDER BY occurred_at, delivery_id
+             LIMIT $2
+        ), numbered AS (
+            SELECT g.delivery_id,
+                   s.last_number - g.size + 1
+                   + sum(g.size) OVER (ORDER BY g.occurred_at, g.delivery_id) AS first
+              FROM given_up g, subscription s
+             WHERE s.subscription_id = $1
+               AND g.first_number IS NULL
+        ), closed AS (
+            UPDATE delivery d
+               SET state = 'undeliverable', closed_at = now(),
+                   first_number = coalesce(d.first_number, n.first)
+              FROM given_up g
+              LEFT JOIN numbered n USING (delivery_id)
+             WHERE d.delivery_id = g.delivery_id
+            RETURNING d.youth_id, d.occurred_at
+        ), counted AS (
+            UPDATE subscription
+               SET undeliverable = undeliverable + (SELECT count(*) FROM given_up),
+                   last_number = last_number + (
+                   SELECT coalesce(sum(size), 0) FROM given_up WHERE first_number IS NULL)
+             WHERE subscription_id = $1
+        )
+        SELECT youth_id, min(occurred_at) AS since
+          FROM closed
+         GROUP BY youth_id
+         ORDER BY youth_id
+        """,
+        *(subscription_id, most),
+    )
+    return {row["youth_id"]: row["since"] for row in rows}
+
+
+async def list_backlogs(conn: Connection) -> Sequence[Record]:
+    """For each client for how long something is tried, and how much was given up.
+
+    Zeros too: an alarm hears of a rise, not of a number that was not there before. Costs as much
+    as there are subscriptions, however much they were told.
     """
     return await conn.fetch(
         """
         SELECT s.client_id AS client,
-               count(*) FILTER (WHERE d.state = 'undeliverable') AS undeliverable,
-               coalesce(extract(epoch FROM now() - min(d.tried_since)
-                        FILTER (WHERE d.state = 'queued')), 0)::float AS age
+               sum(s.undeliverable)::bigint AS undeliverable,
+               coalesce(extract(epoch FROM now() - min(tried.since)), 0)::float AS age
           FROM subscription s
-          LEFT JOIN delivery d
-            ON d.subscription_id = s.subscription_id
-           AND d.state IN ('queued', 'undeliverable')
+          LEFT JOIN LATERAL (
+               SELECT d.tried_since AS since
+                 FROM delivery d
+                WHERE d.subscription_id = s.subscription_id
+                  AND d.state = 'queued'
+                  AND d.tried_since IS NOT NULL
+                ORDER BY d.tried_since
+                LIMIT 1) tried ON true
          GROUP BY s.client_id
         """
     )

@@ -22,8 +22,9 @@ async def add_subscription(
     added = await conn.fetchval(
         """
         INSERT INTO subscription (subscription_id, client_id, organisation_id, topic, youth_id,
-                                  status, resource, endpoint, headers, timeout_seconds, ends_at)
-        VALUES ($1, $2, $3, $4, $5, 'requested', $6, $7, $8, $9, $10)
+                                  status, resource, endpoint, headers, timeout_seconds, ends_at,
+                                  heartbeat_seconds, most_events)
+        VALUES ($1, $2, $3, $4, $5, 'requested', $6, $7, $8, $9, $10, $11, $12)
             ON CONFLICT DO NOTHING
         RETURNING true
         """,
@@ -40,6 +41,7 @@ async def update_wanted(conn: Connection, id_: UUID, wanted: Wanted) -> None:
         UPDATE subscription
            SET topic = $2, youth_id = $3, status = 'requested', fault = NULL, resource = $4,
                endpoint = $5, headers = $6, timeout_seconds = $7, ends_at = $8,
+               heartbeat_seconds = $9, most_events = $10,
                version = version + 1, updated_at = now()
          WHERE subscription_id = $1
         """,
@@ -50,7 +52,26 @@ async def update_wanted(conn: Connection, id_: UUID, wanted: Wanted) -> None:
 
 def channel_columns(wanted: Wanted) -> tuple[object, ...]:
     channel = wanted.channel
-    return (channel.endpoint, list(channel.headers), channel.timeout_seconds, wanted.ends_at)
+    wishes = (channel.heartbeat_seconds, channel.most_events)
+    return (
+        channel.endpoint,
+        list(channel.headers),
+        channel.timeout_seconds,
+        wanted.ends_at,
+        *wishes,
+    )
+
+
+async def update_greeting(conn: Connection, id_: UUID, greeting: UUID) -> None:
+    """Name the handshake of what is wanted now."""
+    await conn.execute(
+        "UPDATE subscription SET greeting = $2 WHERE subscription_id = $1", id_, greeting
+    )
+
+
+async def update_told(conn: Connection, id_: UUID, *, now: datetime) -> None:
+    """Note that it has taken a message: its next heartbeat is due after another silence."""
+    await conn.execute("UPDATE subscription SET told_at = $2 WHERE subscription_id = $1", id_, now)
 
 
 async def update_status(
@@ -76,7 +97,7 @@ async def subscription_by_id(conn: Connection, id_: UUID) -> Subscription | None
         """
         SELECT subscription_id, client_id, organisation_id, topic, youth_id, status, fault,
                resource, endpoint, headers, timeout_seconds, ends_at, last_number, version,
-               updated_at
+               updated_at, heartbeat_seconds, most_events, greeting, told_at
           FROM subscription
          WHERE subscription_id = $1
         """,
@@ -141,7 +162,7 @@ async def list_subscriptions(
         """
         SELECT subscription_id, client_id, organisation_id, topic, youth_id, status, fault,
                resource, endpoint, headers, timeout_seconds, ends_at, last_number, version,
-               updated_at
+               updated_at, heartbeat_seconds, most_events, greeting, told_at
           FROM subscription
          WHERE client_id = $1
            AND fault IS DISTINCT FROM 'removed'
@@ -160,11 +181,13 @@ async def list_subscriptions(
 
 async def list_subscribers(
     conn: Connection, happening: Happening, organisation_id: UUID
-) -> Sequence[UUID]:
+) -> Sequence[Subscription]:
     """The subscriptions of an organisation that want to be told of this."""
     rows = await conn.fetch(
         """
-        SELECT subscription_id
+        SELECT subscription_id, client_id, organisation_id, topic, youth_id, status, fault,
+               resource, endpoint, headers, timeout_seconds, ends_at, last_number, version,
+               updated_at, heartbeat_seconds, most_events, greeting, told_at
           FROM subscription
          WHERE organisation_id = $1
            AND topic = $2
@@ -174,11 +197,25 @@ async def list_subscribers(
         """,
         *(organisation_id, happening.topic, happening.youth_id),
     )
-    return [row["subscription_id"] for row in rows]
+    return [subscription_of(row) for row in rows]
+
+
+async def count_endpoints(conn: Connection, client_id: str, *, but: str) -> int:
+    """How many endpoints a client has, not counting one of them."""
+    found: int = await conn.fetchval(
+        """
+        SELECT count(DISTINCT endpoint)
+          FROM subscription
+         WHERE client_id = $1 AND endpoint <> $2 AND status <> 'off'
+        """,
+        *(client_id, but),
+    )
+    return found
 
 
 def subscription_of(row: Record) -> Subscription:
-    channel = Channel(row["endpoint"], tuple(row["headers"]), row["timeout_seconds"])
+    wishes = (row["heartbeat_seconds"], row["most_events"])
+    channel = Channel(row["endpoint"], tuple(row["headers"]), row["timeout_seconds"], *wishes)
     topic, resource = Topic(row["topic"]), row["resource"]
     wanted = Wanted(topic, row["youth_id"], channel, row["ends_at"], resource)
     return Subscription(
@@ -191,4 +228,6 @@ def subscription_of(row: Record) -> Subscription:
         row["last_number"],
         row["version"],
         row["updated_at"],
+        row["greeting"],
+        row["told_at"],
     )

@@ -1,0 +1,1 @@
+"""What notifications does: each function one act, in the caller's transaction."""

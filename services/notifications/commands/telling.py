@@ -1,0 +1,162 @@
+"""Tells what is queued, under a number: before the call, and after it."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from contracts.events import NotificationFailed
+from services.chassis import outbox
+from services.chassis.db import Connection
+from services.notifications.commands import asking
+from services.notifications.domain import attempts
+from services.notifications.domain.attempts import (
+    Answered,
+    Failed,
+    Held,
+    Nothing,
+    Outcome,
+    Withheld,
+)
+from services.notifications.domain.subscriptions import (
+    Delivery,
+    Kind,
+    Release,
+    State,
+    Status,
+    Subscription,
+    Topic,
+)
+from services.notifications.store import deliveries, subscriptions
+
+UNREACHED = ("endpoint-gone", "undeliverable")  # why we, not the hub, ended a subscription
+MOST_AT_ONCE = 500  # events given up in one transaction; the rest when their turn comes
+
+
+@dataclass(frozen=True)
+class Message:
+    """A delivery and the subscription that it belongs to, as both stand."""
+
+    delivery: Delivery
+    subscription: Subscription
+
+    @property
+    def needs_release(self) -> bool:
+        """True when consent and the hub relationship have to be asked about first.
+
+        A hub may always know how its own referral goes (DOMAIN.md section 4, Readers).
+        """
+        care = self.subscription.wanted.topic is Topic.CARE_PROGRESS
+        return care and self.delivery.kind is Kind.EVENT
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A message that may go out now, numbered. `stamp` is the machine's time, not business time."""
+
+    message: Message
+    stamp: datetime
+
+
+async def message(conn: Connection, delivery_id: UUID) -> Message | None:
+    """The message as it stands; None once it is closed."""
+    delivery = await deliveries.delivery_by_id(conn, delivery_id)
+    if delivery.state is not State.QUEUED:
+        return None
+    subscription = await subscriptions.subscription_by_id(conn, delivery.subscription_id)
+    assert subscription  # noqa: S101 (a foreign key: there is no delivery without)
+    return Message(delivery, subscription)
+
+
+async def begin_attempt(
+    conn: Connection, delivery_id: UUID, *, release: Release | None, now: datetime
+) -> Attempt | None:
+    """Number a message, if it has no number yet, and note whom it tells what; None: not any more.
+
+    The number is given when nothing stands against sending, and stays through every repeat, so
+    that the numbers which leave us have no gaps.
+    """
+    await subscriptions.lock_subscription_of(conn, delivery_id)
+    if (found := await message(conn, delivery_id)) is None or found.subscription.is_over(now=now):
+        return None
+    if found.delivery.kind is Kind.EVENT:
+        if found.delivery.first_number is None:
+            await deliveries.update_number(conn, found.delivery, now=now)
+        ground, asked_at = ("roi_hub", release.asked_at) if release else ("own-referral", None)
+        await deliveries.add_disclosure(
+            conn, found.delivery, found.subscription, ground=ground, asked_at=asked_at
+        )
+    stamp = await deliveries.update_attempt(conn, delivery_id, now=now)
+    numbered = await deliveries.delivery_by_id(conn, delivery_id)
+    return Attempt(replace(found, delivery=numbered), stamp)
+
+
+async def record_outcome(
+    conn: Connection, delivery_id: UUID, outcome: Outcome, *, now: datetime, jitter: float
+) -> timedelta | None:
+    """Note what came of it; gives the pause before the next attempt, None when it is closed."""
+    if (found := await message(conn, delivery_id)) is None:
+        return None
+    answered = outcome.status if isinstance(outcome, Answered) else None
+    reason = outcome.why if isinstance(outcome, Failed | Held) else None
+    tried_for = await deliveries.update_answer(conn, delivery_id, answered=answered, reason=reason)
+    subscription = found.subscription
+    match outcome:
+        case Withheld():
+            await deliveries.update_state(conn, delivery_id, State.WITHHELD)
+            return None
+        case Nothing() if subscription.is_over(now=now):
+            await close_over(conn, found, now=now)
+            return None
+        case Nothing():  # over when we looked, and asked for anew since
+            return attempts.HOLD
+        case Held():
+            return attempts.pause_after(1, outcome, jitter=jitter)
+        case Answered() if attempts.is_delivered(outcome):
+            await deliveries.update_state(conn, delivery_id, State.DELIVERED)
+            if subscription.wanted.channel.heartbeat_seconds:
+                await subscriptions.update_told(conn, subscription.id, now=now)
+            if found.delivery.kind is Kind.HANDSHAKE or subscription.status is Status.ERROR:
+                await subscriptions.update_status(conn, subscription.id, Status.ACTIVE)
+            return None
+        case Answered(status=attempts.GONE):
+            await give_up(conn, found, fault="endpoint-gone", now=now)
+            return None
+    if tried_for >= attempts.TRIED_FOR:
+        await give_up(conn, found, fault="undeliverable", now=now)
+        return None
+    if found.delivery.attempts >= attempts.FAILURES_BEFORE_ERROR:
+        await subscriptions.update_status(
+            conn, subscription.id, Status.ERROR, fault="endpoint-fails"
+        )
+    return attempts.pause_after(found.delivery.attempts, outcome, jitter=jitter)
+
+
+async def close_over(conn: Connection, found: Message, *, now: datetime) -> None:
+    """Close what came to its turn after its subscription was over."""
+    subscription = found.subscription
+    await subscriptions.update_status(conn, subscription.id, Status.OFF, fault="ended")
+    if subscription.fault in UNREACHED:
+        await give_up_queued(conn, subscription, now=now)
+    await deliveries.update_state(conn, found.delivery.id, State.UNDELIVERABLE)
+
+
+async def give_up(conn: Connection, found: Message, *, fault: str, now: datetime) -> None:
+    """Neither the message nor what follows it is tried again, and the subscription is off."""
+    await asking.switch_off(conn, found.subscription.id, fault=fault)
+    await give_up_queued(conn, found.subscription, now=now)
+    await deliveries.update_state(conn, found.delivery.id, State.UNDELIVERABLE)
+
+
+async def give_up_queued(conn: Connection, subscription: Subscription, *, now: datetime) -> None:
+    """Say of which youths the hub was not told, so that a person tells it; `$events` still does."""
+    id_ = subscription.id
+    await subscriptions.lock_subscription(conn, id_)
+    untold = await deliveries.close_undelivered(conn, id_, most=MOST_AT_ONCE)
+    for youth_id, since in untold.items():  # in order of stream, as `append` asks for
+        event = NotificationFailed(
+            youth_id=youth_id,
+            organisation_id=subscription.organisation_id,
+            subscription_id=id_,
+            since=since,
+        )
+        await outbox.append(conn, event, at=now)
