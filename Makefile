@@ -2,6 +2,7 @@
 BIN := .venv/bin
 INSTALLED := .venv/installed
 UV := uv==0.13.9
+WORKERS := --numprocesses auto --dist loadgroup --no-loadscope-reorder
 .PHONY: setup up down demo fmt lint test test-fast contracts check faults
 
 setup: $(INSTALLED)
@@ -10,8 +11,8 @@ down: setup; $(BIN)/python -m deploy.local.up down
 demo: setup; $(BIN)/python -m deploy.demo
 fmt: setup; $(BIN)/ruff format . && $(BIN)/ruff check --fix .
 lint: setup; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy . && $(BIN)/lint-imports
-test: setup; $(BIN)/pytest
-test-fast: setup; $(BIN)/pytest -m "not kafka"
+test: setup; $(BIN)/pytest $(WORKERS)
+test-fast: setup; $(BIN)/pytest $(WORKERS) -m "not kafka"
 contracts: setup; $(BIN)/python -m contracts.generate && $(BIN)/python -m services.cli.capabilities
 check: lint test
 faults: setup; $(BIN)/pytest tests/fault

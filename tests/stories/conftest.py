@@ -11,11 +11,7 @@ from deploy.demo.actors import World
 from deploy.demo.cast import Cast
 from deploy.local.stack import Addresses, Stack
 
-SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**5))
-
-
-def pytest_report_header() -> str:
-    return f"stories: SEED={SEED} (set SEED to tell the same stories again)"
+SEED = int(os.environ["SEED"])  # set for the whole run, and printed by it
 
 
 @pytest.fixture(scope="session")
