@@ -1,4 +1,9 @@
-"""What documentation hears: each event becomes rows that its rules ask for."""
+"""What documentation hears: each event becomes rows that its rules ask for.
+
+Not asked for: ReferralMerged and YouthIdentity…, because a merge moves nothing: sessions stay with
+the youth under whom they were written, and new ones are written under the survivor, whose stream
+tells its new hubs; ReferralReopened, because EpisodeOpened, told anew, opens the care plan again.
+"""
 
 from datetime import datetime
 from typing import cast
@@ -24,7 +29,8 @@ from services.chassis.db import Connection
 from services.chassis.envelope import Envelope, handling
 from services.chassis.fhir import readers
 from services.chassis.inbox import Handlers
-from services.documentation.commands import facts, plan
+from services.chassis.rule_packs import in_force
+from services.documentation.commands import facts, overdue, plan
 from services.documentation.domain.goals import PlannedGoal, PlanVersion
 from services.documentation.domain.notes import Assignment, Episode
 from services.documentation.store.facts import Appointment, EligibilityWindow
@@ -104,6 +110,7 @@ async def name_mentor_in_care_plan(conn: Connection, event: MentorAssigned) -> N
 async def activate_care_plan(conn: Connection, event: EpisodeOpened) -> None:
     episode = Episode(event.episode_id, event.youth_id, event.referral_id, event.effective)
     await facts.open_episode(conn, episode)
+    await plan.settle_again(conn, event.youth_id, event.referral_id, at=told_at())
 
 
 @events.on(EpisodeOnHold)
@@ -137,6 +144,7 @@ async def note_planned_session(conn: Connection, event: AppointmentBooked) -> No
         event.appointment_id, event.episode_id, event.mentor_id, event.start, event.end
     )
     await facts.note_appointment(conn, booked)
+    await overdue.watch(conn, event.appointment_id, event.end, in_force())
 
 
 @events.on(AppointmentCancelled)

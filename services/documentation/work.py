@@ -1,4 +1,4 @@
-"""What is due: the words of a hub's plan and each reader's own number, both asked of referral."""
+"""What is due: a hub plan's words and each reader's number, asked of referral; missing notes."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -7,8 +7,9 @@ from uuid import UUID
 from services.chassis.clock import Clock
 from services.chassis.db import Connection
 from services.chassis.fhir import readers
+from services.chassis.rule_packs import in_force
 from services.chassis.work import Call, Do, Item
-from services.documentation.commands import plan
+from services.documentation.commands import overdue, plan
 from services.documentation.mapping.plan import plan_text_from_answer
 
 
@@ -25,7 +26,17 @@ class Context(Protocol):
 def work(context: Context) -> tuple[Mapping[str, Do], Mapping[str, Call]]:
     """The kinds of due work of this service."""
     calls = {plan.ASK_FOR_TEXT: hub_plan_text(context), readers.ASK_NUMBER: readers.work(context)}
-    return {}, calls
+    return {overdue.WATCH: missing_note(context)}, calls
+
+
+def missing_note(context: Context) -> Do:
+    """Look whether a session that ended has its note by now."""
+
+    async def look(conn: Connection, item: Item) -> None:
+        about_id = UUID(item.payload["about_id"])
+        await overdue.look(conn, about_id, pack=in_force(), now=context.clock.now())
+
+    return look
 
 
 def hub_plan_text(context: Context) -> Call:

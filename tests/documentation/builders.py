@@ -294,6 +294,8 @@ def session(child: Child, start: str, end: str, **changes: Any) -> dict[str, Any
         "modality": "in-person",
         "goals": [rated(child.goals[0], 2)],
         "texts": {"intervention": "Role-play in the park.", "response": "Asked two peers to play."},
+        # Only a late note needs it; a test of lateness takes it away.
+        "late_reason": "The mentor was ill.",
     } | changes
 
 

@@ -11,18 +11,17 @@ from contracts import rules
 from contracts.codes import GoalStatus, MeasuredBy, Modality, PlaceOfService, ProgressScale
 from services.chassis.errors import Refused
 from services.documentation.domain import notes
+from services.documentation.domain import review as judging
 from services.documentation.domain.goals import PlannedGoal, PlanVersion, Rating
 from services.documentation.domain.notes import (
     AppointmentState,
     Assignment,
-    Circumstances,
     CitedGoal,
     Episode,
     HubDays,
     Note,
-    Review,
-    rules_on,
 )
+from services.documentation.domain.review import Circumstances, Review, rules_on
 from tests.documentation.rig import at
 
 MENTOR, SUPERVISOR, YOUTH, GOAL = uuid4(), uuid4(), uuid4(), uuid4()
@@ -55,12 +54,13 @@ def make_note(**changes: Any) -> Note:
         billable=True,
         goals=(CitedGoal(GOAL),),
         texts={"intervention": "Role-play.", "response": "Joined in."},
+        late_reason="The mentor was ill.",
     )
     return replace(note, **changes)
 
 
 def review(note: Note | None = None, *, now: datetime = NOW, **facts: Any) -> Review:
-    return notes.review(note or make_note(), replace(FACTS, **facts), RULES, now=now)
+    return judging.review(note or make_note(), replace(FACTS, **facts), RULES, now=now)
 
 
 def problems(found: Review) -> list[str]:
@@ -74,7 +74,7 @@ def warnings(found: Review) -> list[str]:
 def test_a_good_note_may_be_signed_and_names_its_supervisor() -> None:
     found = review()
 
-    notes.demand(found)
+    judging.demand(found)
     assert (found.problems, found.warnings) == ((), ())
     assert (found.supervisor_id, found.billable) == (SUPERVISOR, True)
 
@@ -83,7 +83,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     found = review(make_note(texts={}, goals=()), assignments=[])
 
     with pytest.raises(Refused) as refused:
-        notes.demand(found)
+        judging.demand(found)
 
     assert problems(found) == ["note-incomplete", "mentor-not-assigned", "no-goal-cited"]
     assert refused.value.code == "note-incomplete"

@@ -249,7 +249,7 @@ async def list_work(conn: Connection, care_plan_id: UUID) -> dict[UUID, Work]:
         SELECT c.goal_id, c.scale, c.value
           FROM goal g
           JOIN session_goal c USING (goal_id)
-          JOIN session s USING (session_id)
+          JOIN session s ON (s.session_id, s.version) = (c.session_id, c.version)
          WHERE g.care_plan_id = $1
            AND s.state = 'final'
            AND c.counts
@@ -273,7 +273,7 @@ async def value_before(
         """
         SELECT c.value
           FROM session_goal c
-          JOIN session s USING (session_id)
+          JOIN session s USING (session_id, version)
          WHERE c.goal_id = $1
            AND c.scale = $2
            AND c.counts

@@ -193,7 +193,7 @@ async def list_ratings(
         SELECT c.goal_id, c.scale, c.value, s.mentor_id,
                coalesce(s.cosigned_at, s.signed_at) AS noted_at
           FROM session_goal c
-          JOIN session s USING (session_id)
+          JOIN session s USING (session_id, version)
          WHERE c.goal_id = ANY ($1::uuid[])
            AND c.scale IS NOT NULL
            AND c.counts
