@@ -7,6 +7,7 @@ Publishes  scheduling.v1: ReferralWaitlisted, MentorAssigned, EpisodeOpened, Epi
 Listens    referral.v1 (requests, gate 1, attestations, consents, hubs, ends) and
            documentation.v1 (sessions that took place)
 Exposes    /fhir Practitioner, PractitionerRole, Location, Appointment, EpisodeOfCare
-           /api/scheduling mentors, waitlist, assignments, episodes, appointments
+           /api/scheduling mentors and their times, waitlist, assignments, episodes, appointments and
+           series of them
 Knows      no child by name: a youth is an id, and all that matching needs is codes
 """

@@ -1,4 +1,9 @@
-"""What scheduling hears: every fact is kept, and what follows from all of them is done."""
+"""What scheduling hears: every fact is kept, and what follows from all of them is done.
+
+Not asked for: CoverageReinstated and CoverageChanged, because the EligibilityConfirmed that follows
+has the new days; YouthIdentity…, because a merge moves nothing: what waits and is served is the
+survivor's referral, and its new hub services are told as HubEngaged on the survivor's own stream.
+"""
 
 from datetime import datetime
 
@@ -13,7 +18,9 @@ from contracts.events import (
     HubEngaged,
     ReferralAmended,
     ReferralClosed,
+    ReferralMerged,
     ReferralReceived,
+    ReferralReopened,
     ReferralWithdrawn,
     SessionLogged,
 )
@@ -178,6 +185,20 @@ async def stop_when_closed(conn: Connection, event: ReferralClosed) -> None:
     await facts.record_referral_end(
         conn, event.referral_id, event.youth_id, reason=event.reason, now=occurred()
     )
+
+
+@events.on(ReferralMerged)
+async def stop_when_merged(conn: Connection, event: ReferralMerged) -> None:
+    """The joined referral waits no more; the survivor's stream tells it too, and needs nothing."""
+    if event.youth_id == event.merged_youth_id:
+        await facts.record_referral_end(
+            conn, event.referral_id, event.youth_id, reason="merged", now=occurred()
+        )
+
+
+@events.on(ReferralReopened)
+async def go_on_when_reopened(conn: Connection, event: ReferralReopened) -> None:
+    await facts.record_referral_reopened(conn, event.referral_id, event.youth_id, now=occurred())
 
 
 @events.on(SessionLogged)

@@ -1,7 +1,7 @@
 """Book a session, cancel it, note that nobody came or that it took place."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from contracts.events import AppointmentBooked, AppointmentCancelled, AppointmentNoShow
@@ -16,11 +16,21 @@ from services.scheduling.domain.appointments import (
     Booking,
     CancelledBy,
     Plan,
+    Slot,
     booking_problems,
     booking_warnings,
     planned_units,
+    start_of,
 )
+from services.scheduling.domain.availability import (
+    Availability,
+    availability_problems,
+    availability_warnings,
+    week_of,
+)
+from services.scheduling.domain.people import Problem
 from services.scheduling.store import appointments as store
+from services.scheduling.store import availability as store_availability
 from services.scheduling.store import facts as fact_store
 
 STILL_AHEAD = (AppointmentState.BOOKED, AppointmentState.FROZEN)
@@ -32,6 +42,15 @@ class Booked:
 
     appointment: Appointment
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who books, when, and in which series."""
+
+    staff_id: UUID
+    now: datetime
+    series_id: UUID | None = None
 
 
 async def book(
@@ -50,13 +69,35 @@ async def book(
     broken; a time that mentor or youth no longer has is a conflict, and the database is the judge
     (DOMAIN.md 5.7, 5.8; RELIABILITY.md B-132).
     """
-    booking = await booking_of(conn, episode_id, only_mentor)
-    await fact_store.lock_youth(conn, booking.youth_id)
-    booking = await booking_of(conn, episode_id, only_mentor)
-    session_rules = policy.session_rules(in_force(), on=plan.slot.day)
-    if problems := booking_problems(plan, booking, session_rules):
+    booking = await held_booking(conn, episode_id, only_mentor)
+    day = plan.slot.day
+    mentor = await store_availability.availability(conn, booking.mentor_id, weeks(day, day))
+    if problems := problems_of(plan, booking, mentor):
         sentences = " ".join(problem.sentence for problem in problems)
         raise Refused(problems[0].code, sentences)
+    booked = await take(conn, appointment_id, plan, booking, mentor, By(booked_by, now))
+    if isinstance(booked, Problem):
+        raise Conflict(booked.code, booked.sentence)
+    return booked
+
+
+def problems_of(plan: Plan, booking: Booking, mentor: Availability) -> tuple[Problem, ...]:
+    """Every guard that a booking breaks, of the service and of the mentor's times."""
+    session_rules = policy.session_rules(in_force(), on=plan.slot.day)
+    found = booking_problems(plan, booking, session_rules)
+    return (*found, *availability_problems(plan.slot, mentor))
+
+
+async def take(
+    conn: Connection,
+    appointment_id: UUID,
+    plan: Plan,
+    booking: Booking,
+    mentor: Availability,
+    by: By,
+) -> Booked | Problem:
+    """Take a time that breaks no guard and tell of it; a Problem when somebody has it already."""
+    session_rules = policy.session_rules(in_force(), on=plan.slot.day)
     units = planned_units(plan.slot, session_rules)
     if not await store.add_appointment(
         conn,
@@ -64,13 +105,30 @@ async def book(
         booking,
         plan,
         planned_units=units,
-        booked_at=now,
-        booked_by=booked_by,
+        booked_at=by.now,
+        booked_by=by.staff_id,
+        series_id=by.series_id,
     ):
-        raise await clash(conn, booking, plan)
-    await outbox.append(conn, appointment_booked(appointment_id, booking, plan, units), at=now)
+        return await clash(conn, booking, plan)
+    event = appointment_booked(appointment_id, booking, plan, units)
+    await outbox.append(conn, event, at=by.now)
     appointment = await appointment_of(conn, appointment_id, None)
-    return Booked(appointment, booking_warnings(plan, session_rules))
+    odd = availability_warnings(plan.slot, mentor)
+    return Booked(appointment, (*booking_warnings(plan, session_rules), *odd))
+
+
+async def held_booking(conn: Connection, episode_id: UUID, only_mentor: UUID | None) -> Booking:
+    """The episode; its youth held, and its mentor as she is, until the transaction ends."""
+    booking = await booking_of(conn, episode_id, only_mentor)
+    await fact_store.lock_youth(conn, booking.youth_id)
+    booking = await booking_of(conn, episode_id, only_mentor)
+    await store_availability.share_mentor(conn, booking.mentor_id)
+    return booking
+
+
+def weeks(first: date, last: date) -> Slot:
+    """The whole weeks from one day to another."""
+    return Slot(start_of(week_of(first)), start_of(week_of(last) + timedelta(weeks=1)))
 
 
 async def cancel(
@@ -156,10 +214,10 @@ async def appointment_of(
     return appointment
 
 
-async def clash(conn: Connection, booking: Booking, plan: Plan) -> Conflict:
+async def clash(conn: Connection, booking: Booking, plan: Plan) -> Problem:
     if await store.is_mentor_busy(conn, booking.mentor_id, plan.slot):
-        return Conflict("mentor-busy", "The mentor has another appointment at that time.")
-    return Conflict("youth-busy", "The youth has another appointment at that time.")
+        return Problem("mentor-busy", "The mentor has another appointment at that time.")
+    return Problem("youth-busy", "The youth has another appointment at that time.")
 
 
 def said(state: AppointmentState) -> str:

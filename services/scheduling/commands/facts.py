@@ -172,6 +172,16 @@ async def record_referral_end(
     await settle(conn, referral_id, youth_id, now=now)
 
 
+async def record_referral_reopened(
+    conn: Connection, referral_id: UUID, youth_id: UUID, *, now: datetime
+) -> None:
+    """An ended referral goes on: it waits as before once gate 1 has been passed anew."""
+    await store.lock_youth(conn, youth_id)
+    await store.remove_referral_end(conn, referral_id)
+    await store.add_gate_one(conn, referral_id, youth_id, stands=False)
+    await settle(conn, referral_id, youth_id, now=now)
+
+
 async def settle_again(conn: Connection, youth_id: UUID, *, now: datetime) -> None:
     """A day has come on which something begins or ends."""
     await store.lock_youth(conn, youth_id)

@@ -110,6 +110,7 @@ class Appointment:
     booked_at: datetime
     version: int
     updated_at: datetime
+    series_id: UUID | None = None
 
 
 def start_of(day: date) -> datetime:

@@ -64,6 +64,7 @@ async def add_appointment(
     planned_units: int,
     booked_at: datetime,
     booked_by: UUID,
+    series_id: UUID | None = None,
 ) -> bool:
     """Take a time; False if the mentor or the youth has something then."""
     # DO NOTHING, not an exception: two who insert at once would wait for each other and one would
@@ -72,14 +73,14 @@ async def add_appointment(
         """
         INSERT INTO appointment
                (appointment_id, episode_id, referral_id, youth_id, mentor_id, during,
-                place_of_service, modality, planned_units, state, booked_at, booked_by)
-        VALUES ($1, $2, $3, $4, $5, tstzrange($6, $7), $8, $9, $10, 'booked', $11, $12)
+                place_of_service, modality, planned_units, state, booked_at, booked_by, series_id)
+        VALUES ($1, $2, $3, $4, $5, tstzrange($6, $7), $8, $9, $10, 'booked', $11, $12, $13)
             ON CONFLICT DO NOTHING
         RETURNING true
         """,
         *(appointment_id, booking.episode_id, booking.referral_id, booking.youth_id),
         *(booking.mentor_id, plan.slot.start, plan.slot.end, plan.place, plan.modality),
-        *(planned_units, booked_at, booked_by),
+        *(planned_units, booked_at, booked_by, series_id),
     )
     return added is True
 
@@ -104,13 +105,45 @@ async def appointment_by_id(conn: Connection, appointment_id: UUID) -> Appointme
         """
         SELECT appointment_id, episode_id, referral_id, youth_id, mentor_id,
                lower(during) AS begins, upper(during) AS ends, place_of_service, modality,
-               planned_units, state, cancelled_by, booked_at, version, updated_at
+               planned_units, state, cancelled_by, booked_at, series_id, version, updated_at
           FROM appointment
          WHERE appointment_id = $1
         """,
         appointment_id,
     )
     return appointment_of(row) if row else None
+
+
+async def list_of_series(conn: Connection, series_id: UUID) -> list[Appointment]:
+    """The sessions of a series, in their order."""
+    rows = await conn.fetch(
+        """
+        SELECT appointment_id, episode_id, referral_id, youth_id, mentor_id,
+               lower(during) AS begins, upper(during) AS ends, place_of_service, modality,
+               planned_units, state, cancelled_by, booked_at, series_id, version, updated_at
+          FROM appointment
+         WHERE series_id = $1
+         ORDER BY lower(during)
+        """,
+        series_id,
+    )
+    return [appointment_of(row) for row in rows]
+
+
+async def list_of_mentor(conn: Connection, mentor_id: UUID, span: Slot) -> list[Appointment]:
+    """A mentor's sessions within a span, the cancelled ones too, in their order."""
+    rows = await conn.fetch(
+        """
+        SELECT appointment_id, episode_id, referral_id, youth_id, mentor_id,
+               lower(during) AS begins, upper(during) AS ends, place_of_service, modality,
+               planned_units, state, cancelled_by, booked_at, series_id, version, updated_at
+          FROM appointment
+         WHERE mentor_id = $1 AND lower(during) < $3 AND upper(during) > $2
+         ORDER BY lower(during), appointment_id
+        """,
+        *(mentor_id, span.start, span.end),
+    )
+    return [appointment_of(row) for row in rows]
 
 
 def appointment_of(row: Record) -> Appointment:
@@ -130,6 +163,7 @@ def appointment_of(row: Record) -> Appointment:
         state=AppointmentState(row["state"]),
         cancelled_by=CancelledBy(row["cancelled_by"]) if row["cancelled_by"] else None,
         booked_at=row["booked_at"],
+        series_id=row["series_id"],
         version=row["version"],
         updated_at=row["updated_at"],
     )

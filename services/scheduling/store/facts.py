@@ -74,6 +74,17 @@ async def add_referral_end(
     )
 
 
+async def remove_referral_end(conn: Connection, referral_id: UUID) -> None:
+    """The referral goes on: its place on the list, if it had left, is held with its day."""
+    await conn.execute(
+        """
+        WITH gone AS (DELETE FROM referral_end WHERE referral_id = $1)
+        UPDATE waitlist_entry SET state = 'held' WHERE referral_id = $1 AND state = 'left'
+        """,
+        referral_id,
+    )
+
+
 async def add_gate_one(
     conn: Connection,
     referral_id: UUID,

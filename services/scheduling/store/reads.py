@@ -71,8 +71,8 @@ async def appointment_for_hub(
         """
         SELECT a.appointment_id, a.episode_id, a.referral_id, a.youth_id, a.mentor_id,
                lower(a.during) AS begins, upper(a.during) AS ends, a.place_of_service,
-               a.modality, a.planned_units, a.state, a.cancelled_by, a.booked_at, a.version,
-               a.updated_at, r.system, r.value,
+               a.modality, a.planned_units, a.state, a.cancelled_by, a.booked_at,
+               a.series_id, a.version, a.updated_at, r.system, r.value,
                coalesce(q.organisation_id = $2, false) AS is_sender
           FROM appointment a
           JOIN reader r

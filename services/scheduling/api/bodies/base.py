@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, NaiveDatetime, StringConstraints
 
 from contracts.events import Window
 from services.scheduling.domain.people import minutes_of
@@ -35,6 +35,7 @@ def opens_before_it_closes(window: Window) -> Window:
 
 DAY_MINUTES = 24 * 60
 Moment = Annotated[datetime, AfterValidator(within_reach)]
+LocalMoment = Annotated[NaiveDatetime, AfterValidator(within_reach)]
 WeeklyTime = Annotated[Window, AfterValidator(opens_before_it_closes)]
 
 
@@ -42,3 +43,8 @@ class Body(BaseModel):
     """A field that we do not know is a misspelling, not something to ignore."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ReasonView(Body):
+    code: str
+    sentence: str

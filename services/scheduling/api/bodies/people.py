@@ -1,12 +1,21 @@
 """Mentors and supervisors. The seed file has the same shape."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from services.scheduling.api.bodies.base import Body, Code, Language, Phone, Text, WeeklyTime
+from services.scheduling.api.bodies.appointments import AppointmentView
+from services.scheduling.api.bodies.base import (
+    Body,
+    Code,
+    Language,
+    Moment,
+    Phone,
+    Text,
+    WeeklyTime,
+)
 from services.scheduling.domain.people import (
     CREDENTIAL,
     LICENCE,
@@ -15,6 +24,7 @@ from services.scheduling.domain.people import (
     Mentor,
     Paper,
     StaffMember,
+    Window,
     window,
 )
 
@@ -91,3 +101,51 @@ class NewMentor(Person):
 class MentorView(Body):
     mentor_id: UUID
     supervisor_id: UUID
+
+
+# --- When a mentor can come ----------------------------------------------------------------------
+
+
+class NewWindows(Body):
+    """Weekly times, and hours a week at the most."""
+
+    windows: Annotated[tuple[WeeklyTime, ...], Field(max_length=50)]
+    max_hours: Annotated[float, Field(gt=0, le=60)]
+
+    def as_windows(self) -> tuple[Window, ...]:
+        return tuple(window(w.weekday, w.begins, w.ends) for w in self.windows)
+
+
+class NewTimeOff(Body):
+    """A time without an offset is New York's. Nothing is booked in it."""
+
+    begins: Moment
+    ends: Moment
+
+
+class TimeOffView(Body):
+    """`affected` are sessions that stand in it: move or cancel them."""
+
+    time_off_id: UUID
+    mentor_id: UUID
+    begins: datetime
+    ends: datetime
+    affected: tuple[UUID, ...] = ()
+
+
+class WeekView(Body):
+    """Hours planned in the week of a Monday, of those that the mentor has."""
+
+    monday: date
+    hours: float
+    max_hours: float
+
+
+class CalendarView(Body):
+    """What a mentor has, and when she could come."""
+
+    mentor_id: UUID
+    windows: tuple[WeeklyTime, ...]
+    weeks: tuple[WeekView, ...]
+    time_off: tuple[TimeOffView, ...]
+    appointments: tuple[AppointmentView, ...]

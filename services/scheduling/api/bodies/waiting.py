@@ -4,7 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from contracts.codes import HubService, Priority
-from services.scheduling.api.bodies.base import Body, Text
+from services.scheduling.api.bodies.base import Body, ReasonView, Text
 from services.scheduling.domain.episodes import EpisodeState, WaitState
 from services.scheduling.domain.matching import Factor
 
@@ -34,11 +34,6 @@ class PointsView(Body):
     factor: Factor
     points: float
     possible: int
-    sentence: str
-
-
-class ReasonView(Body):
-    code: str
     sentence: str
 
 

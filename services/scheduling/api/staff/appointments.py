@@ -1,5 +1,6 @@
 """Staff book a session, cancel it, or note that nobody came."""
 
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from fastapi import Request
@@ -60,12 +61,16 @@ async def note_no_show(
 
 
 def plan_of(body: NewAppointment) -> Plan:
+    return Plan(slot_of(body.start, body.end), body.place_of_service, body.modality)
+
+
+def slot_of(start: datetime, end: datetime) -> Slot:
+    """A time as staff give it; one without an offset is New York's."""
     try:
-        slot = Slot(instant(body.start), instant(body.end))
+        return Slot(instant(start), instant(end))
     except NoSuchTime:
         sentence = "That time does not exist in New York: the clocks skip it."
         raise Refused("no-such-time", sentence) from None
-    return Plan(slot, body.place_of_service, body.modality)
 
 
 def appointment_view(appointment: Appointment, warnings: tuple[str, ...] = ()) -> AppointmentView:
@@ -83,5 +88,6 @@ def appointment_view(appointment: Appointment, warnings: tuple[str, ...] = ()) -
         planned_units=appointment.planned_units,
         state=appointment.state,
         cancelled_by=appointment.cancelled_by,
+        series_id=appointment.series_id,
         warnings=warnings,
     )

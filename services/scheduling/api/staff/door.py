@@ -17,6 +17,7 @@ staff = StaffRouter(prefix="/api/scheduling")
 
 LISTS = frozenset({Role.SCHEDULER, Role.COORDINATOR})
 BOOKS = frozenset({Role.SCHEDULER, Role.MENTOR})
+SEES = frozenset({Role.SCHEDULER, Role.MENTOR, Role.SUPERVISOR})
 ENDS = frozenset({Role.COORDINATOR, Role.SUPERVISOR})
 
 

@@ -1,0 +1,120 @@
+"""Staff look at what a mentor has, and keep when she can come."""
+
+from datetime import date, timedelta
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import Query, Request
+
+from contracts.codes import Role
+from contracts.events import Window
+from services.chassis.auth import Staff
+from services.chassis.clock import AGENCY, agency_day
+from services.chassis.doors import Forbidden
+from services.chassis.staff import Caller, Conn, touch
+from services.scheduling.api.bodies import (
+    CalendarView,
+    NewTimeOff,
+    NewWindows,
+    TimeOffView,
+    WeekView,
+)
+from services.scheduling.api.staff.appointments import appointment_view, slot_of
+from services.scheduling.api.staff.door import BOOKS, SEES, now_of, own, staff
+from services.scheduling.commands import availability as commands
+from services.scheduling.domain.appointments import Slot, start_of
+from services.scheduling.domain.availability import hours_in_week, week_of
+from services.scheduling.domain.people import Window as Weekly
+from services.scheduling.store.availability import TimeOff
+
+MOST_DAYS = 366
+
+
+@staff.get("/mentors/{mentor_id}/calendar", roles=SEES)
+async def show_calendar(
+    mentor_id: UUID,
+    conn: Conn,
+    caller: Caller,
+    request: Request,
+    from_day: date | None = None,
+    days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = 28,
+) -> CalendarView:
+    """What a mentor has in the weeks of these days, her windows, hours a week and time off."""
+    of_own(caller, mentor_id)
+    first = week_of(from_day or agency_day(now_of(request)))
+    weeks = -(-days // 7)
+    span = Slot(start_of(first), start_of(first + timedelta(weeks=weeks)))
+    found = await commands.calendar(conn, mentor_id, span)
+    touch(request, f"PractitionerRole/{mentor_id}")
+    mentor = found.availability
+    mondays = [first + timedelta(weeks=week) for week in range(weeks)]
+    return CalendarView(
+        mentor_id=mentor_id,
+        windows=tuple(as_window(window) for window in mentor.windows),
+        weeks=tuple(
+            WeekView(
+                monday=monday,
+                hours=hours_in_week(monday, mentor.taken),
+                max_hours=mentor.max_hours,
+            )
+            for monday in mondays
+        ),
+        time_off=tuple(time_off_view(one) for one in found.time_off),
+        appointments=tuple(appointment_view(one) for one in found.appointments),
+    )
+
+
+@staff.put("/mentors/{mentor_id}/availability", roles={Role.SCHEDULER, Role.ADMIN})
+async def change_availability(
+    mentor_id: UUID, body: NewWindows, conn: Conn, caller: Caller, request: Request
+) -> NewWindows:
+    """A mentor's weekly windows and hours, from now on; what is booked stays."""
+    await commands.change_windows(conn, mentor_id, body.as_windows(), max_hours=body.max_hours)
+    touch(request, f"PractitionerRole/{mentor_id}")
+    return body
+
+
+@staff.post("/mentors/{mentor_id}/time-off", roles=BOOKS, status_code=201)
+async def take_time_off(
+    mentor_id: UUID, body: NewTimeOff, conn: Conn, caller: Caller, request: Request
+) -> TimeOffView:
+    """Book nothing in that time; the answer names the sessions that stand in it already."""
+    of_own(caller, mentor_id)
+    time_off = TimeOff(uuid4(), mentor_id, slot_of(body.begins, body.ends))
+    affected = await commands.take_time_off(
+        conn, time_off, entered_by=caller.staff_id, now=now_of(request)
+    )
+    touch(request, f"PractitionerRole/{mentor_id}")
+    return time_off_view(time_off, tuple(one.appointment_id for one in affected))
+
+
+@staff.post("/time-off/{time_off_id}/end", roles=BOOKS, status_code=204)
+async def end_time_off(time_off_id: UUID, conn: Conn, caller: Caller) -> None:
+    """The mentor can come after all."""
+    await commands.end_time_off(conn, time_off_id, only_mentor=own(caller))
+
+
+def of_own(caller: Staff, mentor_id: UUID) -> None:
+    """Raise Forbidden for a mentor who asks about another."""
+    if caller.roles == {Role.MENTOR} and caller.staff_id != mentor_id:
+        raise Forbidden
+
+
+def as_window(window: Weekly) -> Window:
+    return Window(
+        weekday=window.weekday, begins=on_the_wall(window.begins), ends=on_the_wall(window.ends)
+    )
+
+
+def on_the_wall(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
+def time_off_view(time_off: TimeOff, affected: tuple[UUID, ...] = ()) -> TimeOffView:
+    return TimeOffView(
+        time_off_id=time_off.time_off_id,
+        mentor_id=time_off.mentor_id,
+        begins=time_off.slot.start.astimezone(AGENCY),
+        ends=time_off.slot.end.astimezone(AGENCY),
+        affected=affected,
+    )
