@@ -6,6 +6,9 @@ from services.notifications import work
 from services.notifications.api import fhir
 from services.notifications.handlers import events
 
+# Each endpoint has one message in hand at most, so that a slow one takes one place of these.
+MOST_CALLS = 64
+
 
 def service() -> Service:
     settings = ServiceSettings.read()
@@ -15,8 +18,7 @@ def service() -> Service:
         doors=(fhir,),
         handlers=events,
         listens_to=("referral", "scheduling", "documentation"),
-        # Each endpoint has one message in hand at most, so that a slow one takes one place of these.
-        most_calls=64,
+        most_calls=MOST_CALLS,
         work=lambda c: work.kinds(c.pool, c.clock, c.peers, c.settings),
         measures=work.measures,
     )

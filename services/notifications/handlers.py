@@ -1,14 +1,21 @@
-"""What notifications hears: whose referral it is, what became of it, what happened in care."""
+"""What notifications hears: whose referral it is, what became of it, what happened in care.
+
+Not asked for here: NoteOverdue, which concerns staff and no hub.
+"""
 
 from contracts.events import (
     Event,
+    GoalAchieved,
     GoalAdded,
     GoalProgressUpdated,
     GoalRetired,
+    GoalStalled,
     HubEngaged,
     ReferralReceived,
     ReferralStatusChanged,
     SessionLogged,
+    SessionNoteAmended,
+    SessionVoided,
 )
 from services.chassis.db import Connection
 from services.chassis.envelope import handling
@@ -47,6 +54,20 @@ async def tell_hubs_of_a_session(conn: Connection, event: SessionLogged) -> None
     await tell_hubs(conn, event, Focus("Encounter", event.session_id, created=event.version == 1))
 
 
+@events.on(SessionNoteAmended)
+async def tell_hubs_of_a_correction(conn: Connection, event: SessionNoteAmended) -> None:
+    """Topic care-progress: the Encounter has a new version."""
+    await tell_hubs(conn, event, Focus("Encounter", event.session_id))
+
+
+@events.on(SessionVoided)
+async def tell_hubs_of_an_error(conn: Connection, event: SessionVoided) -> None:
+    """Topic care-progress: the Encounter was entered in error, and so were its ratings."""
+    goals = (Focus("Goal", goal_id) for goal_id in event.goal_ids)
+    plan = Focus("CarePlan", event.care_plan_id)
+    await tell_hubs(conn, event, Focus("Encounter", event.session_id), *goals, plan)
+
+
 @events.on(GoalAdded)
 async def tell_hubs_of_a_new_goal(conn: Connection, event: GoalAdded) -> None:
     """Topic care-progress: the goal can be read, and the plan names it."""
@@ -64,6 +85,20 @@ async def tell_hubs_of_a_retired_goal(conn: Connection, event: GoalRetired) -> N
 @events.on(GoalProgressUpdated)
 async def tell_hubs_of_progress(conn: Connection, event: GoalProgressUpdated) -> None:
     """Topic care-progress: goal and plan changed."""
+    goal, plan = Focus("Goal", event.goal_id), Focus("CarePlan", event.care_plan_id)
+    await tell_hubs(conn, event, goal, plan)
+
+
+@events.on(GoalAchieved)
+async def tell_hubs_of_an_achieved_goal(conn: Connection, event: GoalAchieved) -> None:
+    """Topic care-progress: the goal's target is met, time to think of what comes after."""
+    goal, plan = Focus("Goal", event.goal_id), Focus("CarePlan", event.care_plan_id)
+    await tell_hubs(conn, event, goal, plan)
+
+
+@events.on(GoalStalled)
+async def tell_hubs_of_a_stalled_goal(conn: Connection, event: GoalStalled) -> None:
+    """Topic care-progress: the goal does not get on, the hub is to be consulted."""
     goal, plan = Focus("Goal", event.goal_id), Focus("CarePlan", event.care_plan_id)
     await tell_hubs(conn, event, goal, plan)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4, uuid5
 
 import httpx
@@ -54,6 +54,9 @@ NOW = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)  # still the 21st in Massachuset
 BASE = "https://waypost.example/fhir"
 SECRET = f"whsec_{base64.b64encode(b'a secret between a hub and us').decode()}"
 TOPICS = "https://waypost.example/fhir/SubscriptionTopic/"
+
+
+E = TypeVar("E", bound=Event)
 
 
 class Clock:
@@ -255,6 +258,27 @@ class Rig:
     async def hurry(self) -> None:
         """As if every pause and lease had run out."""
         await self.pool.execute("UPDATE work SET lease_until = now() - interval '1 second'")
+
+    async def published(self, type_: type[E]) -> list[E]:
+        """Its own events of a type, in the order in which they were stored."""
+        find = "SELECT body FROM event WHERE event_type = $1 ORDER BY position"
+        rows = await self.pool.fetch(find, type_.type)
+        return [type_.model_validate_json(row["body"]) for row in rows]
+
+    async def later(self, pause: timedelta) -> None:
+        """Let time pass, on the business clock and, for all that is due, on the machine's."""
+        self.clock.moment += pause
+        await self.pool.execute("UPDATE work SET lease_until = lease_until - $1::interval", pause)
+        await self.pool.execute(
+            "UPDATE delivery SET tried_since = tried_since - $1::interval", pause
+        )
+
+    async def pause(self) -> timedelta:
+        """How long the next attempt is off: of all that is open, the soonest."""
+        found: timedelta = await self.pool.fetchval(
+            "SELECT min(lease_until - now()) FROM work WHERE outcome IS NULL AND lane IS NOT NULL"
+        )
+        return found
 
     async def deliveries(self) -> list[tuple[str, int | None, int]]:
         rows = await self.pool.fetch(

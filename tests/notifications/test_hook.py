@@ -3,11 +3,11 @@
 import asyncio
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,76 +17,19 @@ from cryptography.x509.oid import NameOID
 from services.notifications import partners
 from services.notifications.domain.attempts import Answered, Failed, Unsent
 from services.notifications.domain.subscriptions import Channel
-from services.notifications.partners import Hook, Resolve, signature
+from services.notifications.partners import Hook, Resolve, retry_after, signature
+from tests.notifications.endpoints import (
+    OK,
+    Answer,
+    drip,
+    endpoint,
+    never,
+    saying,
+    status,
+    without_end,
+)
 
 NOW = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-
-Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
-class Endpoint:
-    """Whatever listens at the other end; keeps what it was sent."""
-
-    def __init__(self) -> None:
-        self.requests: list[bytes] = []
-        self.port = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/hook?tenant=7"
-
-
-@asynccontextmanager
-async def endpoint(
-    answer: Answer, *, tls: ssl.SSLContext | None = None, at: str = "127.0.0.1"
-) -> AsyncIterator[Endpoint]:
-    there = Endpoint()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            there.requests.append(head + await reader.readexactly(length))
-            await answer(writer)
-            await writer.drain()
-        except (OSError, EOFError, asyncio.CancelledError):
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, at, 0, ssl=tls)
-    there.port = server.sockets[0].getsockname()[1]
-    try:
-        yield there
-    finally:
-        server.close()
-
-
-def saying(raw: bytes) -> Answer:
-    async def answer(writer: asyncio.StreamWriter) -> None:
-        writer.write(raw)
-
-    return answer
-
-
-async def never(writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(30)
-
-
-async def without_end(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    while True:
-        writer.write(b"10000\r\n" + b"." * 65_536 + b"\r\n")
-        await writer.drain()
-
-
-async def drip(writer: asyncio.StreamWriter) -> None:
-    writer.write(b"HTTP/1.1 204 No Content\r\nContent-Length: 9999\r\n\r\n")
-    while True:
-        writer.write(b".")
-        await writer.drain()
-        await asyncio.sleep(0.05)
 
 
 async def post(
@@ -150,9 +93,28 @@ async def test_a_redirection_is_an_answer_and_is_followed_nowhere() -> None:
 
 
 async def test_an_endpoint_may_ask_for_time() -> None:
-    busy = b"HTTP/1.1 429 Too Many\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n"
-    async with endpoint(saying(busy)) as there:
+    async with endpoint(status(429, "Retry-After: 120")) as there:
         assert await post(there.url) == Answered(429, timedelta(minutes=2))
+
+
+@pytest.mark.parametrize(
+    ("code", "header", "pause"),
+    [
+        (503, "Sun, 22 Nov 2026 03:45:00 GMT", timedelta(minutes=15)),
+        (503, "Sun, 22 Nov 2026 03:45:00", timedelta(minutes=15)),
+        (429, "Sun, 22 Nov 2026 03:00:00 GMT", timedelta()),
+        (429, "soon", None),
+        (429, "-5", None),
+        (429, "\u0661", None),
+        (500, "120", None),
+    ],
+)
+def test_a_wish_for_time_is_seconds_or_a_date(
+    code: int, header: str, pause: timedelta | None
+) -> None:
+    answer = httpx.Response(code, headers={b"retry-after": header.encode()})
+
+    assert retry_after(answer, now=NOW) == pause
 
 
 @pytest.mark.parametrize("answer", [without_end, drip], ids=["endless", "dripping"])

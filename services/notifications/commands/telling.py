@@ -136,26 +136,26 @@ async def close_over(conn: Connection, found: Message, *, now: datetime) -> None
     subscription = found.subscription
     await subscriptions.update_status(conn, subscription.id, Status.OFF, fault="ended")
     if subscription.fault in UNREACHED:
-        await give_up_queued(conn, subscription, now=now)
+        await give_up_queued(conn, found, now=now)
     await deliveries.update_state(conn, found.delivery.id, State.UNDELIVERABLE)
 
 
 async def give_up(conn: Connection, found: Message, *, fault: str, now: datetime) -> None:
     """Neither the message nor what follows it is tried again, and the subscription is off."""
     await asking.switch_off(conn, found.subscription.id, fault=fault)
-    await give_up_queued(conn, found.subscription, now=now)
+    await give_up_queued(conn, found, now=now)
     await deliveries.update_state(conn, found.delivery.id, State.UNDELIVERABLE)
 
 
-async def give_up_queued(conn: Connection, subscription: Subscription, *, now: datetime) -> None:
+async def give_up_queued(conn: Connection, found: Message, *, now: datetime) -> None:
     """Say of which youths the hub was not told, so that a person tells it; `$events` still does."""
-    id_ = subscription.id
+    id_, first = found.subscription.id, found.delivery.id
     await subscriptions.lock_subscription(conn, id_)
-    untold = await deliveries.close_undelivered(conn, id_, most=MOST_AT_ONCE)
+    untold = await deliveries.close_undelivered(conn, id_, first=first, most=MOST_AT_ONCE)
     for youth_id, since in untold.items():  # in order of stream, as `append` asks for
         event = NotificationFailed(
             youth_id=youth_id,
-            organisation_id=subscription.organisation_id,
+            organisation_id=found.subscription.organisation_id,
             subscription_id=id_,
             since=since,
         )

@@ -185,9 +185,9 @@ async def update_state(conn: Connection, id_: UUID, state: State) -> None:
 
 
 async def close_undelivered(
-    conn: Connection, subscription_id: UUID, *, most: int
+    conn: Connection, subscription_id: UUID, *, first: UUID, most: int
 ) -> Mapping[UUID, datetime]:
-    """Give up the oldest events that are queued: of which youths, and since when untold.
+    """Give up this delivery and the oldest beside it: of which youths, and since when untold.
 
     They get the numbers that they would have had, so that a hub that comes back finds a gap and
     asks for them. The caller has locked the subscription.
@@ -200,7 +200,7 @@ async def close_undelivered(
              WHERE subscription_id = $1
                AND state = 'queued'
                AND kind = 'event-notification'
-             ORDER BY occurred_at, delivery_id
+             ORDER BY delivery_id = $3 DESC, occurred_at, delivery_id
              LIMIT $2
         ), numbered AS (
             SELECT g.delivery_id,
@@ -229,7 +229,7 @@ async def close_undelivered(
          GROUP BY youth_id
          ORDER BY youth_id
         """,
-        *(subscription_id, most),
+        *(subscription_id, most, first),
     )
     return {row["youth_id"]: row["since"] for row in rows}
 
