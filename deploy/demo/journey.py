@@ -1,12 +1,22 @@
 """One child's way: referred, asked about, attested, matched, seen, written down, read back."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from deploy.demo.actors import Answer, Json, Refusal, World, until
-from deploy.demo.children import Child, age, amendment, bundle, member_of, without_goal
+from deploy.demo.children import (
+    ADULT_YEARS,
+    Child,
+    age,
+    amendment,
+    bundle,
+    member_of,
+    spoilt,
+    without_goal,
+)
 
 AGENCY_ZONE = ZoneInfo("America/New_York")
 COORDINATOR, SCHEDULER, SUPERVISOR = "carla.coordinator", "sam.scheduler", "sofia.supervisor"
@@ -26,6 +36,7 @@ class Journey:
     payer: tuple[str, str]
     sent: int = 1
     amended: bool = False
+    quiet: bool = False
     known: Child | None = None  # as the payer has it, where that is not the truth
     referral_id: str = ""
     youth_id: str = ""
@@ -33,20 +44,42 @@ class Journey:
     episode_id: str = ""
     mentor: str = ""
     appointments: list[Json] = field(default_factory=list)
+    held: int = 0
 
     @property
     def hub(self) -> str:
         return self.child.hub.name
 
     def say(self, text: str) -> None:
-        print(f"  {self.child.placer}  {text}", flush=True)
+        if not self.quiet:
+            print(f"  {self.child.placer}  {text}", flush=True)
+
+    def today(self) -> date:
+        return self.world.now().astimezone(AGENCY_ZONE).date()
 
     # --- The hub refers ----------------------------------------------------------------------
+
+    async def be_known(self) -> None:
+        """The payer knows the child, or does from now on what it did not before."""
+        await self.world.payer("members", member_of(self.known or self.child, self.today()))
+
+    async def slip(self) -> list[Json]:
+        """The hub sends it with two slips of the pen; gives the problems that it is told."""
+        wrong = spoilt(
+            bundle(self.child, agency_npi=self.agency_npi, payer=self.payer, now=self.world.now())
+        )
+        answer = await self.world.hub(self.hub, "refer", wrong)
+        if answer.status != 422:
+            raise Refusal(f"{self.hub}: wrong codes were answered {answer.status}")
+        self.say(f"{self.hub} sends two wrong codes, and is answered 422:")
+        for issue in answer.body["issue"]:
+            self.say(f"  {issue['expression'][0]}: {issue['details']['text']}")
+        return list(answer.body["issue"])
 
     async def refer(self) -> None:
         """The payer knows the child; the hub sends the referral, some more than once at a time."""
         now = self.world.now()
-        await self.world.payer("members", member_of(self.known or self.child, now.date()))
+        await self.be_known()
         sent = bundle(self.child, agency_npi=self.agency_npi, payer=self.payer, now=now)
         answers = await asyncio.gather(
             *(self.world.hub(self.hub, "refer", sent) for _ in range(self.sent))
@@ -116,15 +149,15 @@ class Journey:
         return task if task and task["status"] == "accepted" else None
 
     async def attest(self) -> None:
-        day = self.world.now().astimezone(AGENCY_ZONE).date().isoformat()
+        giver = "youth" if age(self.child, self.today()) >= ADULT_YEARS else "guardian"
         path = f"/api/referral/referrals/{self.referral_id}/attestations"
         acts = [(COORDINATOR, kind) for kind in ATTESTED] + [(SUPERVISOR, "medical-necessity")]
         for person, kind in acts:
             body = {
                 "kind": kind,
                 "stands": True,
-                "given_by": "guardian" if kind.startswith("consent") else "staff",
-                "given_on": day,
+                "given_by": giver if kind.startswith("consent") else "staff",
+                "given_on": self.today().isoformat(),
                 "evidence": "form on file",
             }
             await self.world.staff(person, "POST", path, body)
@@ -184,9 +217,14 @@ class Journey:
 
     # --- The mentor works ----------------------------------------------------------------------
 
-    async def hold(self, mentor: str) -> None:
-        """After each session the mentor writes and signs a note; the supervisor co-signs it."""
-        for number, appointment in enumerate(self.appointments):
+    async def hold(self, mentor: str, numbers: Collection[int] | None = None) -> None:
+        """After each session the mentor writes and signs a note; the supervisor co-signs it.
+
+        `numbers`: which of the booked sessions were held, the first being 0; None means all.
+        """
+        held = list(enumerate(self.appointments))
+        held = [one for one in held if numbers is None or one[0] in numbers]
+        for number, appointment in held:
             body = self.note(
                 datetime.fromisoformat(appointment["start"]),
                 datetime.fromisoformat(appointment["end"]),
@@ -198,7 +236,30 @@ class Journey:
             )
             await self.sign(mentor, note)
             await self.cosign(note)
-        self.say(f"{len(self.appointments)} sessions held, signed and co-signed")
+            self.held += 1
+        self.say(f"{len(held)} sessions held, signed and co-signed")
+
+    async def miss(self, mentor: str, number: int) -> None:
+        """The child does not come to a session, and the mentor says so."""
+        path = f"/api/scheduling/appointments/{self.appointments[number]['appointment_id']}/no-show"
+        await self.world.staff(mentor, "POST", path)
+        self.say("does not come to a session")
+
+    async def lose_coverage(self) -> None:
+        """The payer is asked the day before each session, and says that coverage has ended."""
+        await until(f"{self.child.placer}: a person is asked to look", self.is_lapsed)
+        self.say("coverage has lapsed: a person is asked to look, nothing more is booked")
+
+    async def is_lapsed(self) -> Json:
+        path = f"/api/referral/referrals/{self.referral_id}"
+        answer = await self.world.staff(COORDINATOR, "GET", path)
+        items = {item["kind"] for item in answer.body["work_items"]}
+        return answer.body if "coverage-lapsed" in items else None
+
+    async def cancel(self, number: int) -> None:
+        """The agency calls a session off."""
+        path = f"/api/scheduling/appointments/{self.appointments[number]['appointment_id']}/cancel"
+        await self.world.staff(SCHEDULER, "POST", path, {"reason": "agency"})
 
     def note(self, start: datetime, end: datetime, goals: list[Json], *, value: int = 1) -> Json:
         """What a mentor writes of a session that was not booked; each goal with its rating."""
@@ -273,7 +334,7 @@ class Journey:
 
     async def encounters(self) -> Json:
         found = await self.world.read(self.hub, f"Encounter?patient=Patient/{self.youth_id}")
-        enough = found and len(found.get("entry", ())) >= len(self.appointments)
+        enough = found and len(found.get("entry", ())) >= self.held
         return found if enough else None
 
     async def care_plan(self) -> Json:

@@ -24,7 +24,7 @@ from deploy.demo.account.witnesses import (
     refused_by_us,
 )
 
-__all__ = ["Account", "Line", "Logs", "Wrongs", "draw_up", "wrongs_in"]
+__all__ = ["Account", "Line", "Logs", "Wrongs", "draw_up"]
 
 Log = Sequence[Mapping[str, Any]]
 
@@ -93,13 +93,3 @@ async def draw_up(
         events=events,
         wrongs=wrongs,
     )
-
-
-async def wrongs_in(dsn: Mapping[str, str], hubs: Mapping[str, Log]) -> Wrongs:
-    """What was lost, done twice or done out of order, without an account of each referral."""
-    databases = {name: await asyncpg.connect(address) for name, address in dsn.items()}
-    try:
-        return await compare(databases, hubs)
-    finally:
-        for connection in databases.values():
-            await connection.close()

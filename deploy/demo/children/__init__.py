@@ -2,6 +2,7 @@
 
 from deploy.demo.children.bundle import Resource, amendment, bundle, spoilt, without_goal
 from deploy.demo.children.child import (
+    ADULT_YEARS,
     Child,
     HubOffice,
     adult,
@@ -16,6 +17,7 @@ from deploy.demo.children.child import (
 from deploy.demo.children.names import GOALS
 
 __all__ = [
+    "ADULT_YEARS",
     "GOALS",
     "Child",
     "HubOffice",
