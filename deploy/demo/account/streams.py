@@ -266,9 +266,9 @@ def steps_back(numbers: Sequence[int]) -> int:
 
 def ahead(told: Mapping[str, Iterable[Told]], cursors: Mapping[str, Iterable[Cursor]]) -> int:
     """Cursors beyond the last event of their stream: its producer was restored from a copy."""
-    heads = {
-        (producer, event.stream): event.number
-        for producer, events in told.items()
-        for event in events
-    }
+    heads: dict[tuple[str, UUID], int] = {}
+    for producer, events in told.items():
+        for event in events:
+            stream = (producer, event.stream)
+            heads[stream] = max(heads.get(stream, 0), event.number)
     return sum(cursor.number > heads.get(cursor[:2], 0) for at in cursors.values() for cursor in at)
