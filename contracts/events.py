@@ -462,9 +462,10 @@ class ReassignmentNeeded(FromScheduling):
 
 
 class MentorStandingChanged(FromScheduling):
-    """A credential, screening or supervision of the youth's mentor has other days than was told.
+    """The youth's mentor is in good standing on other days than was told, or supervised by another.
 
-    Sessions on a day outside of good standing are flagged, those already logged too.
+    Sessions on a day outside of good standing are flagged, those already logged too. A renewal
+    mends no day before `effective`.
     """
 
     type: ClassVar[str] = "MentorStandingChanged.v1"
@@ -473,7 +474,8 @@ class MentorStandingChanged(FromScheduling):
     assignment_id: UUID
     mentor_id: UUID
     supervisor_id: UUID
-    standing: bool = Field(description="Good on the day on which this was told.")
+    effective: date = Field(description="First day on which this holds.")
+    standing: bool = Field(description="False: from `effective` on in good standing no more.")
     standing_until: date | None = Field(description="Last day of good standing; null: no end.")
 
 
