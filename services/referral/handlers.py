@@ -1,4 +1,8 @@
-"""What scheduling, documentation and notifications tell: each moves the referral and its Task."""
+"""What scheduling, documentation and notifications tell: each moves the referral and its Task.
+
+Not asked for: SessionNoteAmended, whose session was told before; SessionVoided, because a Task
+never goes back; NoteOverdue, which is the agency's own affair; what goals do, which CarePlan says.
+"""
 
 from datetime import datetime
 

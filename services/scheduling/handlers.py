@@ -23,12 +23,14 @@ from contracts.events import (
     ReferralReopened,
     ReferralWithdrawn,
     SessionLogged,
+    SessionNoteAmended,
+    SessionVoided,
 )
 from services.chassis.db import Connection
 from services.chassis.envelope import handling
 from services.chassis.fhir import readers
 from services.chassis.inbox import Handlers
-from services.scheduling.commands import appointments, facts
+from services.scheduling.commands import appointments, facts, voided
 from services.scheduling.domain.matching import Wish
 from services.scheduling.domain.people import Gender, window
 
@@ -206,3 +208,16 @@ async def complete_appointment_when_logged(conn: Connection, event: SessionLogge
     """The planned session took place; one that was not planned changes nothing here."""
     if event.appointment_id:
         await appointments.complete(conn, event.appointment_id, event.youth_id)
+
+
+@events.on(SessionNoteAmended)
+async def complete_appointment_when_amended(conn: Connection, event: SessionNoteAmended) -> None:
+    """A correction may name the appointment that the first note had forgotten."""
+    if event.appointment_id:
+        await appointments.complete(conn, event.appointment_id, event.youth_id)
+
+
+@events.on(SessionVoided)
+async def reopen_appointment_when_voided(conn: Connection, event: SessionVoided) -> None:
+    if event.appointment_id:
+        await voided.reopen(conn, event.appointment_id, event.youth_id)

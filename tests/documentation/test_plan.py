@@ -402,6 +402,21 @@ async def test_a_plan_that_ends_after_the_episode_changes_no_outcome(rig: Rig) -
     assert await rig.told(GoalRetired) == []
 
 
+async def test_an_episode_of_a_reopened_referral_opens_its_care_plan_again(rig: Rig) -> None:
+    child = Child()
+    await begin(rig, child)
+    before = await goals_of(rig, child)
+    await rig.tell(child.closed("moved"), at=at("2026-11-20 12:00"))
+
+    await rig.tell(child.opened(), at=at("2026-12-10 12:00"))
+
+    assert await status(rig, child) == "active"
+    found = await goals_of(rig, child)
+    assert {g["lifecycleStatus"] for g in found.values()} == {
+        g["lifecycleStatus"] for g in before.values()
+    }
+
+
 async def test_the_last_session_is_written_down_after_the_end_and_none_after_it(rig: Rig) -> None:
     child, mentor = Child(), Mentor(rig)
     await begin(rig, child)

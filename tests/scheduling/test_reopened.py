@@ -52,8 +52,8 @@ async def test_a_reopened_referral_waits_again_from_its_old_day_when_gate_1_is_p
     await child.hear(child.confirmed(), at=NOW + timedelta(days=9))
 
     assert (before, await wait_state(child)) == ("held", "waiting")
-    started = [event["wait_started"] for event in await child.bodies("ReferralWaitlisted")]
-    assert started == ["2026-11-10", "2026-11-10"]
+    assert await child.told() == ["ReferralWaitlisted", "ReferralWaitlisted"]
+    assert (await child.body("ReferralWaitlisted"))["wait_started"] == "2026-11-10"
 
 
 async def test_a_reopened_referral_continues_its_episode_with_a_mentor(

@@ -174,13 +174,14 @@ async def works_with(conn: Connection, youth_id: UUID, staff_id: UUID) -> bool:
 
 
 async def add_episode(conn: Connection, episode: Episode) -> None:
-    """An episode is open; one that was on hold is open again."""
+    """An episode is open; one on hold is open again, and one whose referral was reopened."""
     await conn.execute(
         """
         INSERT INTO episode (episode_id, referral_id, youth_id, opened_on)
         VALUES ($1, $2, $3, $4)
             ON CONFLICT (episode_id)
-            DO UPDATE SET held_from = NULL, hold_reason = NULL
+            DO UPDATE SET held_from = NULL, hold_reason = NULL, closed_on = NULL,
+                          close_reason = NULL
         """,
         *(episode.episode_id, episode.referral_id, episode.youth_id, episode.opened_on),
     )

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Query, Request
+from starlette.responses import Response
 
 from contracts.codes import ConsentKind
 from services.chassis.clock import agency_day
@@ -17,11 +18,11 @@ OTHERS = frozenset({"scheduling", "documentation", "notifications"})
 
 
 @internal.get("/internal/hub-plans/{youth_id}/{version}", peers={"documentation"})
-async def hub_plan(youth_id: UUID, version: int, conn: Conn) -> dict[str, Any]:
+async def hub_plan(youth_id: UUID, version: int, conn: Conn) -> Response:
     """One version of the hub's plan, with the texts of its goals."""
     if (found := await plans.plan_by_version(conn, youth_id, version)) is None:
         raise NotFound("plan-unknown", "There is no such plan.")
-    return found
+    return Response(found, media_type="application/json")
 
 
 @internal.get("/internal/youths/{youth_id}/identifiers/{organisation_id}", peers=OTHERS)

@@ -24,9 +24,9 @@ from services.chassis.fhir.server import FhirRouter, as_uuid
 from services.referral.domain.intake import Stored
 from services.referral.mapping.mirror import mirror_from_stored
 from services.referral.mapping.organization import organization
-from services.referral.mapping.patient import patient_for_payer, patient_from_stored
+from services.referral.mapping.patient import patient_for_payer, patient_from_stored, seen_as
 from services.referral.mapping.searching import sought
-from services.referral.store import mirror, organisations
+from services.referral.store import merges, mirror, organisations
 from services.referral.store.clients import organisation_by_id
 from services.referral.store.mirror import Wanted
 
@@ -60,7 +60,7 @@ def add_patient(router: FhirRouter) -> None:
         """A youth as its hub knows it, or as its payer does."""
         if partner.kind is PartnerKind.HUB:
             row = await mirror.mirror_by_id(conn, partner.organisation_id, "Patient", id_)
-            return await patient_for(conn, partner, row) if row else None
+            return await (patient_for(conn, partner, row) if row else joined(conn, partner, id_))
         if (youth_id := as_uuid(id_)) is None:
             return None
         member = await mirror.patient_of_member(conn, partner.organisation_id, youth_id)
@@ -83,6 +83,14 @@ def add_patient(router: FhirRouter) -> None:
 async def patient_for(conn: Connection, partner: Partner, row: Stored) -> Resource:
     own = await organisation_by_id(conn, partner.organisation_id)
     return patient_from_stored(row, mrn_system=own.mrn_system if own else None)
+
+
+async def joined(conn: Connection, partner: Partner, id_: str) -> Resource | None:
+    """A child whom a person found to be the one that this hub sent: by the hub's own words."""
+    if (youth_id := as_uuid(id_)) is None:
+        return None
+    row = await merges.patient_by_joined(conn, partner.organisation_id, youth_id)
+    return seen_as(await patient_for(conn, partner, row), youth_id) if row else None
 
 
 def add_own(router: FhirRouter, type_: str, filters: Filters) -> None:

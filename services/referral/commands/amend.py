@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from services.chassis import outbox
 from services.chassis.db import Connection
 from services.chassis.fhir.outcome import FhirRefused
-from services.referral.commands import announce
+from services.referral.commands import announce, hub_days
 from services.referral.commands.answers import answers
 from services.referral.commands.case import (
     Case,
@@ -27,7 +27,7 @@ from services.referral.mapping.inbound.asked import placer_of
 from services.referral.mapping.inbound.entries import Entry
 from services.referral.mapping.inbound.graph import Graph
 from services.referral.mapping.inbound.remarks import differing, other_task_number, remarks
-from services.referral.store import hubs, referrals, youths
+from services.referral.store import referrals, youths
 from services.referral.store.tasks import Placer, TaskRow
 
 TAKEN_BACK = frozenset({"revoked", "entered-in-error"})
@@ -61,7 +61,7 @@ async def amend(
         return Receipt(known.referral_id, known.version, False, answers(case, said, task=task))
     as_it_was = Graph((), stored, graph.directory)
     before = await off_loop(submission, lambda: case.intake(as_it_was), stored=stored)
-    was = await hubs.list_engaged(conn, known.referral_id)
+    told_of, was = await hub_days.told_of(conn, known.referral_id)
     await youths.add_youth(conn, after.youth, case.organisation_id)
     await referrals.update_referral(conn, referral)
     await keep_entries(conn, case)
@@ -72,6 +72,8 @@ async def amend(
         await outbox.append(conn, event, at=case.now)
         await announce.tell_hubs(conn, case.youth_id, after.hubs, was=was, now=case.now)
         await announce.tell_plan(conn, case, after.plan, plan_version)
+    elif told_of != known.referral_id:
+        await hub_days.tell_survivor(conn, told_of, was=was, now=case.now)
     if known.state in ENDED or not await took_back(conn, case, before, after):
         await triage(conn, known.referral_id, now=case.now, rules=case.rules)
     return Receipt(known.referral_id, referral.version, False, answers(case, said, task=task))

@@ -112,7 +112,12 @@ class HubChange:
 async def change_by_hub(
     conn: Connection, task: TaskRow, change: HubChange, *, now: datetime
 ) -> None:
-    """A hub cancels its Task, or leaves a note; what changes nothing makes no new version."""
+    """A hub cancels its Task, or leaves a note; what changes nothing makes no new version.
+
+    A Task that ended before its referral was reopened takes neither.
+    """
+    if not task.is_current:
+        raise Conflict("task-ended", "This Task has ended; another one stands for its referral.")
     if change.note != task.note:
         await tasks.update_note(conn, task.task_id, list(change.note))
     if change.is_cancelled and task.view.status is not TaskStatus.CANCELLED:

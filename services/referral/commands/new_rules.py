@@ -7,7 +7,7 @@ from services.chassis import work
 from services.chassis.db import Connection
 from services.chassis.rule_packs import in_force, refresh
 from services.referral.commands.triage import triage
-from services.referral.store import standings
+from services.referral.store import merges, standings
 
 CHANGED, LOOK_AGAIN = "rules-changed", "look-again"
 
@@ -22,7 +22,11 @@ async def look_at_all_again(conn: Connection, *, now: datetime) -> None:
 async def look_again(conn: Connection, referral_id: UUID, *, now: datetime) -> None:
     """Decide anew by the newest pack; what a later pack changes counts from now on.
 
+    A referral that was joined is looked at as a part of the one that goes on.
+
     Source: DOMAIN.md section 5.1, `incomplete|ineligible --new fact: … rule pack--> triage`.
     """
     await refresh(conn)  # this process may not have looked since the pack was seeded
-    await triage(conn, referral_id, now=now, rules=in_force())
+    merge = await merges.merge_by_referral(conn, referral_id)
+    survivor = merge.survivor_id if merge else referral_id
+    await triage(conn, survivor, now=now, rules=in_force())

@@ -77,6 +77,8 @@ async def note_visit(
     state, progress = await standing(conn, referral_id)
     if state in ENDED or (progress.visited_at and progress.visited_at > now):
         return
+    if was_before(progress, now):
+        return
     progress = replace(progress, last_visit=visit, visited_at=now)
     await standings.update_progress(conn, progress)
     await show(conn, referral_id, now=now)
@@ -91,6 +93,8 @@ async def hold_session(
     completed.
     """
     state, progress = await standing(conn, referral_id)
+    if was_before(progress, start):
+        return
     first = min(progress.first_session or start, start)
     if first != progress.first_session:
         await standings.update_progress(conn, replace(progress, first_session=first))
@@ -98,6 +102,11 @@ async def hold_session(
         await show(conn, referral_id, now=now)
         return
     await note_visit(conn, referral_id, Business.HELD, now=now)
+
+
+def was_before(progress: Progress, at: datetime) -> bool:
+    """True for what belongs to the time before the referral was reopened: another Task's."""
+    return progress.reopened_at is not None and at < progress.reopened_at
 
 
 async def step(

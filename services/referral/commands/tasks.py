@@ -58,6 +58,26 @@ async def adopt_placer(
     return adopted
 
 
+async def add_note(conn: Connection, referral_id: UUID, text: str, *, now: datetime) -> None:
+    """Leave a remark of the agency's on a Task, and tell its hub that there is one."""
+    task = await task_of(conn, referral_id)
+    note = {"time": now.isoformat(), "text": text}
+    await tasks.update_note(conn, task.task_id, [*task.note, note])
+    version = task.version + 1
+    await tasks.update_task(conn, referral_id, task.view, version=version, now=now)
+    await announce(conn, task, task.view, version, now=now)
+
+
+async def renew_task(conn: Connection, referral_id: UUID, task_id: UUID, *, now: datetime) -> None:
+    """Open another Task for a referral that goes on: one that has ended never reopens.
+
+    It has the same focus and both numbers of the one before. Triage, which follows, shows it.
+    """
+    before = await task_of(conn, referral_id)
+    await tasks.update_past(conn, referral_id)
+    await tasks.add_task(conn, referral_id, task_id, before.placer, authored_on=now, now=now)
+
+
 async def task_of(conn: Connection, referral_id: UUID) -> TaskRow:
     task = await tasks.task_by_referral(conn, referral_id)
     if task is None:

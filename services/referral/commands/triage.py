@@ -38,6 +38,9 @@ async def triage(
         raise NotFound("referral-unknown", "There is no such referral.")
     if state in ENDED:
         await raise_item(conn, referral_id, "changed-after-end", now=now)
+        if state is State.MERGED:  # what it was joined with may stand otherwise now
+            payload = {"referral_id": str(referral_id)}
+            await work.add(conn, "look-again", payload, due_at=now, lane=None)
     elif state is State.RECEIVED and (alike := await looks_like(conn, referral_id)):
         await suspect_duplicate(conn, referral_id, alike, now=now)
     elif state is not State.DUPLICATE_REVIEW:

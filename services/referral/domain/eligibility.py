@@ -82,6 +82,7 @@ class Facts:
     hubs: tuple[HubEnrolment, ...] = ()
     plan: HubPlan | None = None
     open_items: tuple[OpenItem, ...] = ()  # as the sender left them; attestations close them
+    joined: tuple[UUID, ...] = ()  # the senders of referrals that were joined with this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +134,12 @@ def failures(facts: Facts, *, on: date, rules: RulePack) -> tuple[Failure, ...]:
 def hub_of_record(facts: Facts, *, on: date) -> HubEnrolment | None:
     """The active hub service that decides; None when none covers the day.
 
-    Of two, the requesting organisation's; else ICC before IHT before OP (DOMAIN.md §5.1).
+    Of two, the requesting organisation's, where one asked or joined; else ICC before IHT before
+    OP (DOMAIN.md §5.1).
     """
     active = [hub for hub in facts.hubs if hub.covers(on)]
-    own = [hub for hub in active if hub.organisation_id == facts.organisation_id]
+    asked = {facts.organisation_id, *facts.joined}
+    own = [hub for hub in active if hub.organisation_id in asked]
     return min(own or active, key=intensity, default=None)
 
 

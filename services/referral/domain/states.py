@@ -148,6 +148,7 @@ class TaskRow:
     last_modified: datetime
     updated_at: datetime
     note: tuple[dict[str, Any], ...] = ()
+    is_current: bool = True  # False: the referral was reopened, and another Task stands for it
 
 
 NEXT: Mapping[TaskStatus, frozenset[TaskStatus]] = {

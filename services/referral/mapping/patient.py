@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from services.referral.domain.intake import Stored
 from services.referral.mapping.inbound.asked import is_typed
@@ -35,6 +36,12 @@ def patient_from_stored(stored: Stored, *, mrn_system: str | None) -> Resource:
     ]
     patient.pop("identifier", None)
     return in_order(patient | ({"identifier": shown} if shown else {}))
+
+
+def seen_as(patient: Resource, youth_id: UUID) -> Resource:
+    """The same child under the id of the youth with whom a person joined it."""
+    sent = {"other": {"reference": f"Patient/{patient['id']}"}, "type": "seealso"}
+    return {**patient, "id": str(youth_id), "link": [sent]}
 
 
 def patient_for_payer(stored: Stored, member_id: str | None) -> Resource:

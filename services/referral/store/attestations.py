@@ -21,27 +21,31 @@ class Attested:
     evidence: str | None
     staff_id: UUID
     recorded_at: datetime
+    organisation_id: UUID | None = None  # of a release to another hub than the one that asked
 
 
 async def add_attestation(conn: Connection, act: Attested) -> None:
     await conn.execute(
         """
         INSERT INTO attestation (attestation_id, referral_id, kind, stands, given_by, given_on,
-                                 evidence, staff_id, recorded_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                 evidence, staff_id, recorded_at, organisation_id)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         """,
         *(act.attestation_id, act.referral_id, act.kind, act.stands, act.given_by),
-        *(act.given_on, act.evidence, act.staff_id, act.recorded_at),
+        *(act.given_on, act.evidence, act.staff_id, act.recorded_at, act.organisation_id),
     )
 
 
 async def list_attestations(conn: Connection, referral_id: UUID) -> dict[Attestation, bool]:
-    """Whether each kind stands, by its last act; kinds without any act are absent."""
+    """Whether each kind stands, by its last act; kinds without any act are absent.
+
+    A release counts that goes to the hub that asked.
+    """
     rows = await conn.fetch(
         """
         SELECT DISTINCT ON (kind) kind, stands
           FROM attestation
-         WHERE referral_id = $1
+         WHERE referral_id = $1 AND organisation_id IS NULL
          ORDER BY kind, number DESC
         """,
         referral_id,
@@ -107,7 +111,7 @@ async def hub_by_youth(
         """
         SELECT true
           FROM hub_enrolment
-         WHERE youth_id = $1
+         WHERE youth_id IN (SELECT part_id FROM youth_part WHERE youth_part.youth_id = $1)
            AND organisation_id = $2
            AND holds
            AND hub_service IS NOT NULL

@@ -36,10 +36,11 @@ async def lock_alike(conn: Connection, referral_id: UUID) -> None:
 
 
 async def list_alike(conn: Connection, referral_id: UUID) -> tuple[UUID, ...]:
-    """Open referrals with the same Medicaid number, or the same name and birth date.
+    """Open referrals of the same Medicaid number, or of the same name and birth date.
 
-    Twins differ in name and number, so they never match. What is ended or itself under review is
-    not open. Source: DOMAIN.md §5.1 (Duplicate).
+    Also those of a youth whom a person found to be the same child. Twins differ in name and
+    number, so they never match. What is ended or itself under review is not open. Source:
+    DOMAIN.md §5.1 (Duplicate).
     """
     rows = await conn.fetch(
         """
@@ -56,6 +57,12 @@ async def list_alike(conn: Connection, referral_id: UUID) -> tuple[UUID, ...]:
            AND other.state NOT IN ('duplicate_review', 'merged', 'withdrawn', 'closed')
            AND (   y.youth_id = mine.youth_id
                 OR (y.name_key = mine.name_key AND y.birth_date = mine.birth_date)
+                OR EXISTS (
+                   SELECT
+                     FROM referral_merge m
+                    WHERE m.undone_at IS NULL
+                      AND (m.youth_id, m.survivor_youth_id)
+                          IN ((mine.youth_id, y.youth_id), (y.youth_id, mine.youth_id)))
                 OR EXISTS (
                    SELECT
                      FROM youth_identifier a

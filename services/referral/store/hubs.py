@@ -21,11 +21,13 @@ class Engaged:
 
 
 async def list_engaged(conn: Connection, referral_id: UUID) -> list[Engaged]:
+    """What has been told of a referral, and of what was joined with it."""
     rows = await conn.fetch(
         """
         SELECT enrolment_id, organisation_id, hub_service, engaged_from
-          FROM hub_enrolment
-         WHERE referral_id = $1 AND engaged_from IS NOT NULL
+          FROM hub_enrolment h
+          JOIN referral_part part ON part.part_id = h.referral_id
+         WHERE part.referral_id = $1 AND engaged_from IS NOT NULL
         """,
         referral_id,
     )
@@ -88,9 +90,10 @@ async def update_engaged(
         UPDATE hub_enrolment h
            SET engaged_from = t.since, updated_at = now()
           FROM hub_enrolment own
+          JOIN referral_part part ON part.part_id = own.referral_id
           LEFT JOIN unnest($2::uuid[], $3::date[]) AS t (enrolment_id, since)
             ON t.enrolment_id = own.enrolment_id
-         WHERE h.enrolment_id = own.enrolment_id AND own.referral_id = $1
+         WHERE h.enrolment_id = own.enrolment_id AND part.referral_id = $1
         """,
         *(referral_id, list(engaged_from), list(engaged_from.values())),
     )

@@ -66,15 +66,19 @@ async def list_contacts(conn: Connection, youth_id: UUID) -> list[dict[str, Any]
 async def number_by_reader(
     conn: Connection, youth_id: UUID, organisation_id: UUID
 ) -> tuple[str, str] | None:
-    """The number under which one organisation knows a youth: its MRN, a payer's member id."""
+    """The number under which one organisation knows a youth: its MRN, a payer's member id.
+
+    A hub whose referral was joined knows the child by the number that it sent with its own.
+    """
     row = await conn.fetchrow(
         """
         SELECT system, value
-          FROM (SELECT system, value, 1 AS place
-                  FROM youth_identifier
-                 WHERE youth_id = $1 AND organisation_id = $2 AND kind = 'mrn'
+          FROM (SELECT n.system, n.value, CASE n.youth_id WHEN $1 THEN 1 ELSE 2 END AS place
+                  FROM youth_identifier n
+                  JOIN youth_part part ON part.part_id = n.youth_id
+                 WHERE part.youth_id = $1 AND n.organisation_id = $2 AND n.kind = 'mrn'
                  UNION ALL
-                SELECT coalesce(i.system, 'https://waypost.example/ids/member'), c.member_id, 2
+                SELECT coalesce(i.system, 'https://waypost.example/ids/member'), c.member_id, 3
                   FROM coverage c
                   LEFT JOIN youth_identifier i
                     ON i.youth_id = c.youth_id AND i.kind = 'medicaid' AND i.value = c.member_id

@@ -1,9 +1,7 @@
 """The hub's plan, version by version, and the papers that came with a referral."""
 
-import json
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 from services.chassis.db import Connection
@@ -56,8 +54,11 @@ async def add_plan(
     return version
 
 
-async def plan_by_version(conn: Connection, youth_id: UUID, version: int) -> dict[str, Any] | None:
-    """One version of the hub's plan with its goals, as documentation asks for it."""
+async def plan_by_version(conn: Connection, youth_id: UUID, version: int) -> str | None:
+    """One version of the hub's plan with its goals, as documentation asks for it.
+
+    As text: a target's decimals keep the digits that the hub gave them.
+    """
     found: str | None = await conn.fetchval(
         """
         SELECT json_build_object(
@@ -84,7 +85,7 @@ async def plan_by_version(conn: Connection, youth_id: UUID, version: int) -> dic
         """,
         *(youth_id, version),
     )
-    return json.loads(found) if found else None
+    return found
 
 
 async def add_documents(conn: Connection, referral_id: UUID, documents: Sequence[Document]) -> None:

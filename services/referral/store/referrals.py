@@ -116,8 +116,13 @@ async def referral_facts(conn: Connection, referral_id: UUID) -> Facts:
                ARRAY(SELECT (h.enrolment_id, h.organisation_id, h.hub_service, h.begins, h.ends,
                              h.holds)
                        FROM hub_enrolment h
-                      WHERE h.referral_id = r.referral_id
+                       JOIN referral_part part ON part.part_id = h.referral_id
+                      WHERE part.referral_id = r.referral_id
                       ORDER BY h.enrolment_id) AS hubs,
+               ARRAY(SELECT j.organisation_id
+                       FROM referral_merge m
+                       JOIN referral j ON j.referral_id = m.referral_id
+                      WHERE m.survivor_id = r.referral_id AND m.undone_at IS NULL) AS joined,
                p.version AS plan_version, p.begins AS plan_begins, p.ends AS plan_ends,
                ARRAY(SELECT g.goal_id
                        FROM hub_goal g
@@ -153,6 +158,7 @@ async def referral_facts(conn: Connection, referral_id: UUID) -> Facts:
         hubs=tuple(enrolment(*hub) for hub in row["hubs"]),
         plan=plan or None,
         open_items=tuple(OpenItem(item) for item in row["open_items"]),
+        joined=tuple(row["joined"]),
     )
 
 

@@ -102,7 +102,8 @@ async def update_hub_ended(
     await conn.execute(
         """
         UPDATE hub_enrolment SET ends = $4, updated_at = now()
-         WHERE referral_id = $1 AND organisation_id = $2 AND hub_service = $3
+         WHERE referral_id IN (SELECT part_id FROM referral_part WHERE referral_id = $1)
+           AND organisation_id = $2 AND hub_service = $3
            AND (begins IS NULL OR begins <= $4)
            AND (ends IS NULL OR ends > $4)
         """,

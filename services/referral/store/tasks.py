@@ -10,28 +10,44 @@ from services.chassis.db import Connection, Record
 from services.referral.domain.states import Approval, Business, Placer, Reason, TaskRow, View
 
 __all__ = ["Placer", "TaskRow", "Wanted", "add_task", "list_tasks", "lock_task", "task_by_id"]
-__all__ += ["task_by_referral", "update_note", "update_placer", "update_task"]
+__all__ += ["task_by_referral", "update_note", "update_past", "update_placer", "update_task"]
 
 FILLER_SYSTEM = "https://waypost.example/ids/referral"
 
 
 async def add_task(
-    conn: Connection, referral_id: UUID, task_id: UUID, placer: Placer | None, *, now: datetime
+    conn: Connection,
+    referral_id: UUID,
+    task_id: UUID,
+    placer: Placer | None,
+    *,
+    authored_on: datetime | None = None,
+    now: datetime,
 ) -> None:
-    """Open the Task of a referral that was just stored; it is shown with version 1 later."""
+    """Open the Task of a referral that was just stored; it is shown with version 1 later.
+
+    `authored_on`: of a later one; the first is as old as its referral.
+    """
     await conn.execute(
         """
         INSERT INTO task (task_id, referral_id, organisation_id, youth_id, placer_system,
                           placer_value, priority, authored_on, version, status, last_modified)
-        SELECT $2, referral_id, organisation_id, youth_id, $3, $4, priority, received_at, 0,
-               'requested', $5
+        SELECT $2, referral_id, organisation_id, youth_id, $3, $4, priority,
+               coalesce($6, received_at), 0, 'requested', $5
           FROM referral
          WHERE referral_id = $1
         """,
         referral_id,
         task_id,
         *((placer.system, placer.value) if placer else (None, None)),
-        now,
+        *(now, authored_on),
+    )
+
+
+async def update_past(conn: Connection, referral_id: UUID) -> None:
+    """Leave a Task that has ended behind: another one will stand for the referral."""
+    await conn.execute(
+        "UPDATE task SET is_current = false WHERE referral_id = $1 AND is_current", referral_id
     )
 
 
@@ -41,7 +57,7 @@ async def update_placer(conn: Connection, referral_id: UUID, placer: Placer) -> 
         """
         UPDATE task
            SET placer_system = $2, placer_value = $3, version = version + 1, updated_at = now()
-         WHERE referral_id = $1 AND placer_value IS NULL
+         WHERE referral_id = $1 AND is_current AND placer_value IS NULL
         RETURNING true
         """,
         *(referral_id, placer.system, placer.value),
@@ -59,7 +75,7 @@ async def update_task(
            SET version = $2, status = $3, business = $4, business_text = $5, reason = $6,
                outputs = $7, started_at = $8, ended_at = $9, last_modified = $10,
                updated_at = now()
-         WHERE referral_id = $1
+         WHERE referral_id = $1 AND is_current
         """,
         *(referral_id, version, view.status, view.business, view.business_text),
         *(reason_out(view.reason), outputs_out(view), view.started_at, view.ended_at, now),
@@ -72,13 +88,14 @@ async def update_note(conn: Connection, task_id: UUID, note: list[dict[str, Any]
 
 
 async def task_by_referral(conn: Connection, referral_id: UUID) -> TaskRow | None:
+    """The Task that stands for a referral now; those that ended before it was reopened do not."""
     row = await conn.fetchrow(
         """
         SELECT task_id, referral_id, organisation_id, youth_id, placer_system, placer_value,
                priority, authored_on, version, status, business, business_text, reason, outputs,
-               started_at, ended_at, note, last_modified, updated_at
+               started_at, ended_at, note, last_modified, updated_at, is_current
           FROM task
-         WHERE referral_id = $1
+         WHERE referral_id = $1 AND is_current
         """,
         referral_id,
     )
@@ -91,7 +108,7 @@ async def task_by_id(conn: Connection, task_id: UUID, organisation_id: UUID) -> 
         """
         SELECT task_id, referral_id, organisation_id, youth_id, placer_system, placer_value,
                priority, authored_on, version, status, business, business_text, reason, outputs,
-               started_at, ended_at, note, last_modified, updated_at
+               started_at, ended_at, note, last_modified, updated_at, is_current
           FROM task
          WHERE task_id = $1
            AND organisation_id = $2
@@ -129,7 +146,7 @@ async def list_tasks(conn: Connection, wanted: Wanted) -> list[TaskRow]:
         """
         SELECT task_id, referral_id, organisation_id, youth_id, placer_system, placer_value,
                priority, authored_on, version, status, business, business_text, reason, outputs,
-               started_at, ended_at, note, last_modified, updated_at
+               started_at, ended_at, note, last_modified, updated_at, is_current
           FROM task
          WHERE organisation_id = $1
            AND version > 0
@@ -202,7 +219,7 @@ def row_of(row: Record) -> TaskRow:
     return TaskRow(
         *(row["task_id"], row["referral_id"], row["organisation_id"], row["youth_id"], placer),
         *(row["priority"], row["authored_on"], row["version"], view_of(row)),
-        *(row["last_modified"], row["updated_at"], tuple(row["note"])),
+        *(row["last_modified"], row["updated_at"], tuple(row["note"]), row["is_current"]),
     )
 
 
