@@ -1,0 +1,171 @@
+"""Random histories of due work: whoever is killed, slow or refused, each piece counts once, and
+the pieces of a lane in the order in which they were added.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import invariant, rule
+
+from services.chassis import work
+from services.chassis.db import Connection, Pool, transaction
+from services.chassis.work import Call, Item, Worker
+from tests.chassis.machines import Machine, play
+from tests.chassis.rig import NOW
+from tests.postgres import Server
+
+INSTANCES = ("a", "b")
+LANES = (None, "hub/1", "hub/2")
+ANY = UUID(int=0)
+EFFECT = "INSERT INTO effect (stream_id, producer, sequence) VALUES ($1, $2, $3)"
+
+which_instance = st.sampled_from(INSTANCES)
+
+
+@dataclass
+class InHand:
+    """A call on the network, which the history ends when it likes."""
+
+    task: "asyncio.Task[None]"
+    answer: "asyncio.Future[str]"
+
+
+class WorkMachine(Machine):
+    """Two instances of a service; a row is an effect inside, or a call to a partner."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails = False
+        self.workers = {name: self.worker(name) for name in INSTANCES}
+        self.in_hand: dict[str, list[InHand]] = {name: [] for name in INSTANCES}
+        self.added: list[tuple[int, str | None]] = []
+
+    def worker(self, name: str) -> Worker:
+        worker = Worker(self.pool, name)
+        worker.inside["note"] = self.note
+        worker.calls["tell"] = Call(self.facts, self.tell, self.record)
+        return worker
+
+    # --- What the rows do ------------------------------------------------------------------------
+
+    async def note(self, conn: Connection, item: Item) -> None:
+        await conn.execute(EFFECT, ANY, item.payload["lane"] or "", item.id)
+        if self.fails:
+            raise ValueError
+
+    async def facts(self, conn: Connection, item: Item) -> Mapping[str, Any]:
+        return item.payload
+
+    async def tell(self, _: object) -> str:
+        raise AssertionError("a call is begun by `begin_call` alone")
+
+    async def record(self, conn: Connection, item: Item, answer: str) -> None:
+        await conn.execute(EFFECT, ANY, item.payload["lane"] or "", item.id)
+
+    # --- What happens ----------------------------------------------------------------------------
+
+    @rule(kind=st.sampled_from(["note", "tell"]), lane=st.sampled_from(LANES))
+    def add(self, kind: str, lane: str | None) -> None:
+        self.run(self.add_(kind, lane))
+
+    async def add_(self, kind: str, lane: str | None) -> None:
+        async with transaction(self.pool) as conn:
+            id_ = await work.add(conn, kind, {"lane": lane}, due_at=NOW, lane=lane)
+        self.added.append((id_, lane))
+
+    @rule(by=which_instance, fails=st.booleans())
+    def do(self, by: str, fails: bool) -> None:
+        self.fails = fails
+        self.run(self.workers[by].run_inside(NOW))
+
+    @rule(by=which_instance)
+    def begin_call(self, by: str) -> None:
+        self.run(self.begin_call_(by))
+
+    async def begin_call_(self, by: str) -> None:
+        if item := await self.workers[by].claim_call(NOW):
+            answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+            asked = asyncio.Event()
+
+            async def tell(_: object) -> str:
+                asked.set()
+                return await answer
+
+            self.workers[by].calls["tell"] = Call(self.facts, tell, self.record)
+            task = asyncio.create_task(self.workers[by].run_claimed(item))
+            await asked.wait()
+            self.in_hand[by].append(InHand(task, answer))
+
+    @rule(by=which_instance, well=st.booleans())
+    def end_call(self, by: str, well: bool) -> None:
+        if self.in_hand[by]:
+            self.run(self.end_call_(self.in_hand[by].pop(0), well))
+
+    async def end_call_(self, one: InHand, well: bool) -> None:
+        if well:
+            one.answer.set_result("yes")
+        else:
+            one.answer.set_exception(ConnectionError())
+        await one.task
+
+    @rule(by=which_instance)
+    def kill(self, by: str) -> None:
+        """The process dies with its calls in hand, and its successor takes back what it had."""
+        self.run(self.kill_(by))
+
+    async def kill_(self, by: str) -> None:
+        for one in self.in_hand[by]:
+            one.task.cancel()
+            with suppress(asyncio.CancelledError):
+                await one.task
+        self.in_hand[by] = []
+        self.workers[by] = self.worker(by)
+        await self.workers[by].take_back()
+
+    @rule()
+    def time_passes(self) -> None:
+        """Every lease and every pause is over."""
+        self.run(self.pool.execute("UPDATE work SET lease_until = now() - interval '1 second'"))
+
+    # --- What holds ------------------------------------------------------------------------------
+
+    async def effects(self) -> list[tuple[str, int]]:
+        rows = await self.pool.fetch("SELECT producer, sequence FROM effect ORDER BY position")
+        return [(row["producer"], row["sequence"]) for row in rows]
+
+    @invariant()
+    def each_counts_once_and_each_lane_in_order(self) -> None:
+        effects = self.run(self.effects())
+        assert len(set(effects)) == len(effects)
+        for lane in filter(None, LANES):
+            done = [id_ for name, id_ in effects if name == lane]
+            assert done == [id_ for id_, name in self.added if name == lane][: len(done)]
+
+    def teardown(self) -> None:
+        try:
+            self.fails = False
+            for name in INSTANCES:
+                self.kill(name)
+            self.run(self.drain())
+            assert sorted(id_ for _, id_ in self.run(self.effects())) == [i for i, _ in self.added]
+        finally:
+            super().teardown()
+
+    async def drain(self) -> None:
+        async def yes(_: object) -> str:
+            return "yes"
+
+        worker = self.workers["a"]
+        worker.calls["tell"] = Call(self.facts, yes, self.record)
+        for _ in self.added:
+            await self.pool.execute("UPDATE work SET lease_until = NULL WHERE outcome IS NULL")
+            await worker.run_one(now=NOW)
+
+
+def test_every_history_ends_with_all_done_once_and_in_order(pool: Pool, server: Server) -> None:
+    play(WorkMachine, server.dsn("one"))
