@@ -13,8 +13,11 @@ from pathlib import Path
 
 from deploy.demo.actors import Refusal, World
 from deploy.demo.cast import Cast
+from deploy.demo.lines import lines, printed
+from deploy.demo.picture import drawn, look_at
 from deploy.demo.play import Play
-from deploy.demo.shown import show_account
+from deploy.demo.shown import show_account, show_table
+from deploy.demo.trace import trace_page
 from deploy.local.machine import Missing
 from deploy.local.stack import Addresses, Stack
 
@@ -45,6 +48,9 @@ async def demonstrate(stack: Stack, addresses: Addresses, seed: int) -> bool:
     await play.run()
     account = await cast.settled()
     show_account(account)
+    show_table(drawn(await look_at(world, play.shrinking)))
+    trace = await trace_page(addresses, play.shrinking.referral_id)
+    print(printed(lines(addresses, play.shrinking, trace)))
     await world.http.aclose()
     return account.is_right
 

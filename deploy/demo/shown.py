@@ -31,6 +31,12 @@ def show_account(account: Account) -> None:
     console.print(f"Four databases and the hubs' logs compared: [{colour}]{account.wrongs}[/].")
 
 
+def show_table(table: Table) -> None:
+    console = Console(width=WIDTH)
+    console.print()
+    console.print(table)
+
+
 def cells(line: Line) -> list[str]:
     """One line; numbers of what has come are beside those of what was to come."""
     goals = f"{line.goals}" + (f" (-{line.retired})" if line.retired else "")
