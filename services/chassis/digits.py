@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 
-def dumps(value: Any) -> bytes:
-    """Compact JSON; a Decimal is written with the digits it has."""
-    return orjson.dumps(value, default=_digits)
+def dumps(value: Any, *, option: int = 0) -> bytes:
+    """JSON, compact unless orjson's `option` says else; a Decimal keeps the digits it has."""
+    return orjson.dumps(value, default=_digits, option=option)
 
 
 def text(value: Any) -> str:

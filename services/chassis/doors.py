@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.chassis import audit
+from services.chassis import audit, digits
 from services.chassis.audit import Access, NoFreeChain
 from services.chassis.auth import KeysUnavailable, Principal, Unauthenticated
 from services.chassis.db import AWAY, Connection, Pool, transaction
@@ -307,8 +307,7 @@ def fhir_response(
     *,
     pretty: bool = False,
 ) -> Response:
-    options = orjson.OPT_INDENT_2 if pretty else 0
-    body = orjson.dumps(resource, option=options)
+    body = digits.dumps(resource, option=orjson.OPT_INDENT_2 if pretty else 0)
     return Response(body, status, {**(headers or {})}, media_type=FHIR_JSON)
 
 

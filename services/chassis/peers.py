@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -49,7 +50,7 @@ class Peers:
                     raise PeerUnavailable(
                         "peer-unavailable", f"{service} answered {answer.status_code}."
                     )
-                return answer.json()
+                return answer.json(parse_float=Decimal)  # 1.00 stays 1.00
             except (httpx.HTTPError, ValueError) as error:
                 raise PeerUnavailable(
                     "peer-unavailable", f"{service}: {type(error).__name__}."
