@@ -1,9 +1,15 @@
 """What notifications hears: whose referral it is, what became of it, what happened in care.
 
-Not asked for here: NoteOverdue, which concerns staff and no hub.
+Hubs are told by the topics to which they subscribe; coordinators, families and staff by letters.
 """
 
+from collections.abc import Mapping
+from uuid import UUID
+
+from contracts.codes import Overdue
 from contracts.events import (
+    AppointmentBooked,
+    AppointmentCancelled,
     Event,
     GoalAchieved,
     GoalAdded,
@@ -11,6 +17,9 @@ from contracts.events import (
     GoalRetired,
     GoalStalled,
     HubEngaged,
+    MentorAssigned,
+    NoteOverdue,
+    ReferralInfoRequested,
     ReferralReceived,
     ReferralStatusChanged,
     SessionLogged,
@@ -18,10 +27,12 @@ from contracts.events import (
     SessionVoided,
 )
 from services.chassis.db import Connection
-from services.chassis.envelope import handling
+from services.chassis.envelope import Envelope, handling
 from services.chassis.fhir import readers
 from services.chassis.inbox import Handlers
-from services.notifications.commands import queueing
+from services.notifications.commands import mailing, queueing
+from services.notifications.commands.mailing import News
+from services.notifications.domain.mail import Letter
 from services.notifications.domain.subscriptions import Focus, Happening, Topic
 
 events = Handlers()
@@ -30,8 +41,14 @@ events.on_each(readers.EVENTS, readers.note)
 
 @events.on(ReferralReceived)
 async def note_sender_when_received(conn: Connection, event: ReferralReceived) -> None:
-    """Remember which hub is told of this referral's Task."""
+    """Remember which hub is told of this referral's Task; coordinators read that it has come."""
     await queueing.note_sender(conn, event.referral_id, event.youth_id, event.organisation_id)
+    facts = {
+        "referral": str(event.referral_id),
+        "priority": event.priority,
+        "items": ", ".join(event.gaps),
+    }
+    await mailing.write(conn, news(Letter.REFERRAL_RECEIVED, event, event.referral_id, facts))
 
 
 @events.on(HubEngaged)
@@ -108,8 +125,78 @@ async def tell_hubs(conn: Connection, event: Event, *focus: Focus) -> None:
     await queueing.tell_hubs(conn, told)
 
 
+# --- Letters -------------------------------------------------------------------------------------
+
+
+@events.on(ReferralInfoRequested)
+async def write_when_information_is_missing(conn: Connection, event: ReferralInfoRequested) -> None:
+    """Coordinators: somebody has to ask the hub."""
+    facts = {
+        "referral": str(event.referral_id),
+        "items": ", ".join(event.items),
+        "due": event.due.isoformat(),
+    }
+    await mailing.write(conn, news(Letter.INFORMATION_MISSING, event, event.referral_id, facts))
+
+
+@events.on(MentorAssigned)
+async def write_when_a_mentor_is_found(conn: Connection, event: MentorAssigned) -> None:
+    """The family, and not by whom: the mentor says so."""
+    told = news(Letter.MENTOR_FOUND, event, event.assignment_id, {})
+    await mailing.write_to_family(conn, told, at=told.occurred_at)
+
+
+@events.on(AppointmentBooked)
+async def write_before_an_appointment(conn: Connection, event: AppointmentBooked) -> None:
+    """The family, two days before; of a whole series the next one only."""
+    told = news(Letter.NEXT_APPOINTMENT, event, event.appointment_id, {})
+    await mailing.announce(conn, told, event.start)
+
+
+@events.on(AppointmentCancelled)
+async def write_when_an_appointment_is_off(conn: Connection, event: AppointmentCancelled) -> None:
+    """The family, if it has read of it."""
+    await mailing.call_off(
+        conn, news(Letter.APPOINTMENT_CANCELLED, event, event.appointment_id, {})
+    )
+
+
+@events.on(NoteOverdue)
+async def write_when_a_note_is_overdue(conn: Connection, event: NoteOverdue) -> None:
+    """First its mentor, then the supervisor beside, at last the supervisor alone."""
+    facts = {
+        "episode": str(event.episode_id),
+        "level": event.level,
+        "at": event.ended_at.isoformat(),
+    }
+    told = news(Letter.NOTE_OVERDUE, event, event.episode_id, facts)
+    for recipient in concerned(event):
+        await mailing.write(conn, told, recipient)
+
+
+def concerned(event: NoteOverdue) -> list[UUID]:
+    supervisor = [event.supervisor_id] if event.supervisor_id else []
+    if event.level is Overdue.ESCALATED and supervisor:
+        return supervisor
+    return [event.mentor_id, *(supervisor if event.level is not Overdue.DUE else ())]
+
+
+def news(letter: Letter, event: Event, about: UUID, facts: Mapping[str, str]) -> News:
+    """The event in hand, as a letter tells it."""
+    told = in_hand()
+    return News(letter, event.youth_id, about, facts, told.event_id, told.occurred_at)
+
+
+# --- The event in hand ---------------------------------------------------------------------------
+
+
 def happening(topic: Topic, event: Event, *focus: Focus) -> Happening:
     """The event in hand, as subscribers of a topic are told of it."""
+    told = in_hand()
+    return Happening(topic, event.youth_id, told.event_id, told.occurred_at, focus)
+
+
+def in_hand() -> Envelope:
     envelope = handling.get()
     assert envelope  # noqa: S101 (the inbox sets it around every handler)
-    return Happening(topic, event.youth_id, envelope.event_id, envelope.occurred_at, focus)
+    return envelope

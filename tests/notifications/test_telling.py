@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from contracts.events import BillingImpact, SessionNoteAmended, SessionVoided
 from services.chassis.db import transaction
 from services.notifications.commands import telling
 from services.notifications.domain.attempts import HOLD, Answered, Nothing
@@ -73,6 +74,35 @@ async def test_a_released_hub_hears_of_sessions_goals_and_plan(rig: Rig) -> None
     ]
     assert hub.numbers() == [1, 2, 3, 4, 5, 6, 7]
     assert [one["since_start"] for one in hub.told()] == ["2", "3", "5", "7"]
+
+
+async def test_a_hub_hears_that_a_session_was_corrected_or_none(rig: Rig) -> None:
+    hub = rig.hub()
+    await rig.subscribed(hub, "care-progress")
+    child = await rig.child(hub)
+    told = session(child)
+    facts = told.model_dump() | {"version": 2, "supersedes": 1, "reason": "time"}
+    impact = BillingImpact(units_before=4, units_after=0)
+    ids = {name: facts[name] for name in ("youth_id", "session_id", "referral_id", "episode_id")}
+    goal = goal_retired(child)
+
+    await rig.hear(
+        told,
+        SessionNoteAmended(**facts, billing_impact=impact),
+        SessionVoided(
+            **ids,
+            version=3,
+            supersedes=2,
+            reason="wrong_youth",
+            billing_impact=impact,
+            goal_ids=(goal.goal_id,),
+            care_plan_id=goal.care_plan_id,
+        ),
+    )
+    await rig.work()
+
+    found = [[event["focus"].split("/")[-2] for event in one["events"]] for one in hub.told()]
+    assert found == [["Encounter"], ["Encounter"], ["Encounter", "Goal", "CarePlan"]]
 
 
 async def test_other_hubs_are_told_nothing(rig: Rig) -> None:

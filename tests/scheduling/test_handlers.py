@@ -1,10 +1,11 @@
 from datetime import date, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from contracts.codes import Attestation, ConsentKind, Modality, PlaceOfService, Priority
 from contracts.events import (
+    BillingImpact,
     ConsentRevoked,
     CoverageLapsed,
     Event,
@@ -12,6 +13,7 @@ from contracts.events import (
     ReferralClosed,
     ReferralWithdrawn,
     SessionLogged,
+    SessionVoided,
 )
 from services.chassis.db import Pool
 from tests.scheduling.builders import MENTOR, NOW, SUPERVISOR, TODAY, Child, make_plan
@@ -214,11 +216,9 @@ async def test_a_lapse_is_kept_and_a_later_determination_removes_it(child: Child
     assert await child.pool.fetchval("SELECT count(*) FROM coverage_lapse") == 0
 
 
-async def test_a_session_that_was_logged_completes_its_appointment(child: Child) -> None:
-    episode_id = await child.admit()
-    appointment_id = await child.book(make_plan())
+def logged_of(child: Child, episode_id: UUID, appointment_id: UUID) -> SessionLogged:
     plan = make_plan()
-    logged = SessionLogged(
+    return SessionLogged(
         youth_id=child.youth_id,
         session_id=uuid4(),
         version=1,
@@ -236,6 +236,36 @@ async def test_a_session_that_was_logged_completes_its_appointment(child: Child)
         supervisor_id=SUPERVISOR,
         rule_pack_version="test",
     )
+
+
+async def test_a_void_session_leaves_its_appointment_to_be_told_again(child: Child) -> None:
+    episode_id = await child.admit()
+    appointment_id = await child.book(make_plan())
+    logged = logged_of(child, episode_id, appointment_id)
+    await child.hear(logged)
+    voided = SessionVoided(
+        youth_id=child.youth_id,
+        session_id=logged.session_id,
+        version=2,
+        supersedes=1,
+        referral_id=child.referral_id,
+        episode_id=episode_id,
+        appointment_id=appointment_id,
+        reason="did_not_take_place",
+        billing_impact=BillingImpact(units_before=4, units_after=0),
+        goal_ids=logged.goal_ids,
+        care_plan_id=uuid4(),
+    )
+
+    await child.hear(voided)
+
+    assert await child.pool.fetchval("SELECT state FROM appointment") == "booked"
+
+
+async def test_a_session_that_was_logged_completes_its_appointment(child: Child) -> None:
+    episode_id = await child.admit()
+    appointment_id = await child.book(make_plan())
+    logged = logged_of(child, episode_id, appointment_id)
 
     await child.hear(logged)
 
