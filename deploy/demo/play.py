@@ -111,6 +111,10 @@ class Play:
         await self.second.refer()
         await until("the second hub's referral is set aside", self.is_set_aside)
         self.second.say("the same child from another hub: set aside until a person has looked")
+        path = f"/api/referral/referrals/{self.second.referral_id}/merge"
+        survivor = {"survivor": self.first.referral_id}
+        await self.world.staff(COORDINATOR, "POST", path, survivor)
+        self.second.say(f"joined with {self.first.child.placer}: both hubs are told")
 
     async def is_set_aside(self) -> Json:
         path = f"/api/referral/referrals/{self.second.referral_id}"

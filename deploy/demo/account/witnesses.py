@@ -37,9 +37,9 @@ async def referrals(referral: Any) -> list[Line]:
                                          WHERE b.referral_id = a.referral_id
                                            AND b.kind = a.kind)) AS attested
           FROM referral r
-          JOIN task t USING (referral_id)
+          JOIN task t ON t.referral_id = r.referral_id AND t.is_current
           JOIN partner_organisation p ON p.organisation_id = r.organisation_id
-          LEFT JOIN standing s USING (referral_id)
+          LEFT JOIN standing s ON s.referral_id = r.referral_id
          ORDER BY r.received_at, r.referral_id
         """
     )
