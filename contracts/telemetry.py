@@ -5,12 +5,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A gauge. Labels take few, closed values: never an id of a person or a stream."""
+    """A gauge, or a counter since the process started, whose name ends in `_total`.
+
+    Labels take few, closed values: never an id of a person or a stream.
+    """
 
     name: str
     unit: str
     meaning: str
     labels: tuple[str, ...] = ()
+
+    @property
+    def counts(self) -> bool:
+        return self.name.endswith("_total")
 
 
 EVENTS_UNPUBLISHED = Metric(
@@ -42,6 +49,16 @@ WORK_LATE = Metric(
     "waypost_work_late", "rows", "Due work that has failed and is tried again, by kind", ("kind",)
 )
 POOL_IDLE = Metric("waypost_pool_idle", "connections", "Database connections that nobody uses")
+POOL_WAITS = Metric(
+    "waypost_pool_waits_total", "times", "How often a database connection was asked for"
+)
+POOL_WAIT_SECONDS = Metric(
+    "waypost_pool_wait_seconds_total", "seconds", "Time spent waiting for a database connection"
+)
+BATCHES = Metric("waypost_batches_total", "batches", "Batches of records that were received")
+BATCH_SECONDS = Metric(
+    "waypost_batch_seconds_total", "seconds", "Time from a batch's receipt to its commit"
+)
 NOTIFICATIONS_QUEUED_AGE = Metric(
     "waypost_notifications_queued_age",
     "seconds",
@@ -53,6 +70,12 @@ NOTIFICATIONS_UNDELIVERABLE = Metric(
     "messages",
     "Messages to a client that were given up after days",
     ("client",),
+)
+MAIL_QUEUED_AGE = Metric(
+    "waypost_mail_queued_age", "seconds", "How long the oldest letter has been tried"
+)
+MAIL_UNDELIVERABLE = Metric(
+    "waypost_mail_undeliverable", "letters", "Letters to families and staff that were given up"
 )
 
 METRICS = (
@@ -67,14 +90,20 @@ METRICS = (
     WORK_DUE,
     WORK_LATE,
     POOL_IDLE,
+    POOL_WAITS,
+    POOL_WAIT_SECONDS,
+    BATCHES,
+    BATCH_SECONDS,
     NOTIFICATIONS_QUEUED_AGE,
     NOTIFICATIONS_UNDELIVERABLE,
+    MAIL_QUEUED_AGE,
+    MAIL_UNDELIVERABLE,
 )
 
 # All that a span may say beside its name: nothing by which a person could be known.
 ATTRIBUTES = {
     "http.response.status_code": "Status of the answer to a request",
-    "peer.service": "Who is asked: a service of ours, a payer, a hub",
+    "peer.service": "Who is asked: a service of ours, a payer, a hub, the mail server",
     "ce_id": "Id of the event that is handled",
     "ce_sequence": "Its number within its stream",
     "attempt": "How often this work has been begun, this time included",

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from contracts import telemetry as names
 from contracts.telemetry import Metric
+from services.chassis import timings
 from services.chassis.catch_up import CatchUp
 from services.chassis.clock import Clock
 from services.chassis.db import Connection, Pool, Record, acquired
@@ -56,6 +57,10 @@ class Metrics:
                 page.set(metric, value, **labels)
         page.set(names.EVENTS_CAUGHT_UP, sum(each.fetched for each in self.catch_ups))
         page.set(names.POOL_IDLE, self.pool.get_idle_size())
+        page.set(names.POOL_WAITS, timings.POOL_WAITS.times)
+        page.set(names.POOL_WAIT_SECONDS, timings.POOL_WAITS.seconds)
+        page.set(names.BATCHES, timings.BATCHES.times)
+        page.set(names.BATCH_SECONDS, timings.BATCHES.seconds)
         for topic, records in (await lag(self.kafka())).items():
             page.set(names.CONSUMER_LAG, records, topic=topic)
         return generate_latest(page.registry)
@@ -65,15 +70,15 @@ class Page:
     def __init__(self, service: str) -> None:
         self.service = service
         self.registry = CollectorRegistry()
-        self.gauges: dict[str, Gauge] = {}
+        self.known: dict[str, Gauge | Counter] = {}
 
     def set(self, metric: Metric, value: float, **labels: str) -> None:
-        if not (gauge := self.gauges.get(metric.name)):
+        if not (known := self.known.get(metric.name)):
             meaning = f"{metric.meaning} ({metric.unit})"
-            known = ("service", *metric.labels)
-            gauge = Gauge(metric.name, meaning, known, registry=self.registry)
-            self.gauges[metric.name] = gauge
-        gauge.labels(service=self.service, **labels).set(value)
+            kind = Counter if metric.counts else Gauge
+            known = kind(metric.name, meaning, ("service", *metric.labels), registry=self.registry)
+            self.known[metric.name] = known
+        known.labels(service=self.service, **labels).inc(value)
 
 
 async def lag(consumer: Any) -> dict[str, int]:
