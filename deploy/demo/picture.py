@@ -11,7 +11,8 @@ from datetime import datetime
 from rich.table import Table
 
 from deploy.demo.actors import Json, Refusal, World
-from deploy.demo.journey import AGENCY_ZONE, SESSIONS, SUPERVISOR, Journey
+from deploy.demo.care import AGENCY_ZONE, SESSIONS, SUPERVISOR
+from deploy.demo.journey import Journey
 
 BEST_RATING = 4  # of the skill-practice rating, 0 to 4
 BARS = "▁▂▄▆█"

@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 
 from deploy.demo.actors import Json, until
 from deploy.demo.backlog import Backlog, chart
+from deploy.demo.care import AGENCY_ZONE, COORDINATOR
 from deploy.demo.cast import Cast, arrive, begin
 from deploy.demo.children import (
     GOALS,
@@ -19,7 +20,7 @@ from deploy.demo.children import (
     without_goals,
     without_hub_service,
 )
-from deploy.demo.journey import AGENCY_ZONE, COORDINATOR, Journey
+from deploy.demo.journey import Journey
 from deploy.demo.storm import pass_over, strike
 from deploy.local.stack import Stack
 
