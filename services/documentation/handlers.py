@@ -2,7 +2,8 @@
 
 Not asked for: ReferralMerged and YouthIdentity…, because a merge moves nothing: sessions stay with
 the youth under whom they were written, and new ones are written under the survivor, whose stream
-tells its new hubs; ReferralReopened, because EpisodeOpened, told anew, opens the care plan again.
+tells its new hubs; CoverageReinstated, because EligibilityConfirmed follows with the days;
+ReferralReopened, because EpisodeOpened, told anew, opens the care plan again.
 """
 
 from datetime import datetime
@@ -12,6 +13,7 @@ from contracts.events import (
     AppointmentBooked,
     AppointmentCancelled,
     AppointmentNoShow,
+    CoverageChanged,
     CoverageLapsed,
     EligibilityConfirmed,
     EpisodeClosed,
@@ -80,6 +82,13 @@ async def note_eligible_days(conn: Connection, event: EligibilityConfirmed) -> N
 @events.on(CoverageLapsed)
 async def end_eligible_days(conn: Connection, event: CoverageLapsed) -> None:
     await facts.end_eligibility(conn, event.youth_id, event.payer, effective=event.effective)
+
+
+@events.on(CoverageChanged)
+async def end_days_of_former_payer(conn: Connection, event: CoverageChanged) -> None:
+    """The new payer's days come with the EligibilityConfirmed that follows."""
+    if event.payer != event.new_payer:
+        await facts.end_eligibility(conn, event.youth_id, event.payer, effective=event.effective)
 
 
 @events.on(HubPlanUpdated)

@@ -15,13 +15,14 @@ from contracts.events import (
     EpisodeOpened,
     EpisodeResumed,
     MentorAssigned,
+    NotificationFailed,
     ReferralWaitlisted,
     SessionLogged,
 )
 from services.chassis.db import Connection
 from services.chassis.envelope import handling
 from services.chassis.inbox import Handlers
-from services.referral.commands import close, service
+from services.referral.commands import close, contact, service
 from services.referral.domain.states import Business
 
 events = Handlers()
@@ -85,3 +86,11 @@ async def show_session_when_logged(conn: Connection, event: SessionLogged) -> No
     """Only the first version of a note is news: a corrected one tells of the same session."""
     if event.version == 1:
         await service.hold_session(conn, event.referral_id, start=event.start, now=told_at())
+
+
+@events.on(NotificationFailed)
+async def ask_for_a_call_when_a_hub_is_not_told(
+    conn: Connection, event: NotificationFailed
+) -> None:
+    """A person tells the hub what its system did not take."""
+    await contact.ask_for_a_call(conn, event.youth_id, event.organisation_id, now=told_at())

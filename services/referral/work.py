@@ -12,6 +12,8 @@ from services.chassis.rule_packs import in_force
 from services.chassis.work import Call, Do, Item
 from services.referral.commands import eligibility, hub_days, new_rules, triage
 from services.referral.commands.eligibility import Reply
+from services.referral.commands.gate_1_ends import look_when_gate_1_ends
+from services.referral.commands.verdict import GATE_1_ENDS
 from services.referral.domain.payer import Answer, Outcome, Question, Reading, read
 from services.referral.partners import Desk, HttpPayer, PayerEligibility, PayerUnavailable
 from services.referral.store import payers
@@ -26,6 +28,7 @@ def work(context: Context) -> tuple[Mapping[str, Do], Mapping[str, Call]]:
         "remind": remind(context.clock),
         "recheck": recheck(context.clock),
         "hub-day": hub_day(context.clock),
+        GATE_1_ENDS: gate_1_ended(context.clock),
         new_rules.CHANGED: rules_changed(context.clock),
         new_rules.LOOK_AGAIN: look_again(context.clock),
     }
@@ -42,6 +45,15 @@ def remind(clock: Clock) -> Do:
 def recheck(clock: Clock) -> Do:
     async def do(conn: Connection, item: Item) -> None:
         await eligibility.recheck(conn, UUID(item.payload["referral_id"]), now=clock.now())
+
+    return do
+
+
+def gate_1_ended(clock: Clock) -> Do:
+    async def do(conn: Connection, item: Item) -> None:
+        referral_id = UUID(item.payload["referral_id"])
+        made = UUID(item.payload["determination"])
+        await look_when_gate_1_ends(conn, referral_id, made, now=clock.now())
 
     return do
 

@@ -57,6 +57,85 @@ async def test_names_and_contacts_are_told_at_the_time_of_use(
     assert (await office.as_peer(f"/internal/youths/{uuid4()}")).status_code == 404
 
 
+async def mailboxes(office: Office, referred: Referred) -> Any:
+    path = f"/internal/youths/{referred.youth_id}/mailboxes"
+    return (await office.as_peer(path, name="notifications")).json()
+
+
+async def agree(office: Office, referred: Referred, **body: Any) -> Any:
+    path = f"/api/referral/referrals/{referred.referral_id}/email-consent"
+    return await office.as_staff("POST", path, body)
+
+
+GIVE_ADDRESSES = """
+    UPDATE related_person
+       SET is_guardian = true,
+           telecom = '[{"system": "phone", "value": "413-555-0147"},
+                       {"system": "email", "value": "old@family.example", "use": "old"},
+                       {"system": "email", "value": "was@family.example",
+                        "period": {"end": "2020-01-01"}},
+                       {"system": "email", "value": "second@family.example", "rank": 2},
+                       {"system": "email", "value": "first@family.example", "rank": 1}]'
+"""
+
+
+async def test_a_familys_address_is_told_while_it_agrees_to_email(
+    office: Office, referred: Referred
+) -> None:
+    await office.pool.execute(GIVE_ADDRESSES)
+    before = await mailboxes(office, referred)
+
+    await agree(office, referred)
+    agreed = await mailboxes(office, referred)
+    await agree(office, referred, stands=False)
+    after = await mailboxes(office, referred)
+
+    assert {one["address"] for one in agreed["mailboxes"]} == {"first@family.example"}
+    assert agreed["mailboxes"][0]["languages"]
+    assert (before["stands"], agreed["stands"], after["stands"]) == (False, True, False)
+    assert before["mailboxes"] == after["mailboxes"] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE youth SET birth_date = '2006-01-01'",
+        "UPDATE referral SET do_not_contact = true",
+        "UPDATE related_person SET is_guardian = false",
+        "UPDATE related_person SET is_active = false",
+        'UPDATE related_person SET telecom = \'[{"system": "phone", "value": "1"}]\'',
+    ],
+    ids=["of age", "not to be contacted", "no guardian", "no contact any more", "no address"],
+)
+async def test_nobody_else_may_be_written_to(
+    office: Office, referred: Referred, change: str
+) -> None:
+    await office.pool.execute(GIVE_ADDRESSES)
+    await agree(office, referred)
+    assert (await mailboxes(office, referred))["mailboxes"]
+
+    await office.pool.execute(change)
+
+    assert (await mailboxes(office, referred))["mailboxes"] == []
+
+
+async def test_consent_to_email_is_told_once_each_time_it_changes(
+    office: Office, referred: Referred
+) -> None:
+    answers = [await agree(office, referred, **b) for b in ({}, {}, {"given_on": "2099-01-01"})]
+    await agree(office, referred, stands=False)
+
+    assert [answer.status_code for answer in answers] == [200, 200, 422]
+    told = await office.pool.fetch(
+        """
+        SELECT event_type, body FROM event
+         WHERE event_type IN ('ConsentGranted.v1', 'ConsentRevoked.v1') ORDER BY position
+        """
+    )
+    assert [row["event_type"] for row in told] == ["ConsentGranted.v1", "ConsentRevoked.v1"]
+    assert all(b"text_email_contact" in bytes(row["body"]) for row in told)
+
+
 async def consent(office: Office, referred: Referred, hub: Hub, kind: str = "roi_hub") -> Any:
     query = f"kind={kind}&organisation_id={hub.organisation_id}"
     path = f"/internal/consents/{referred.youth_id}?{query}"

@@ -18,6 +18,7 @@ from contracts.codes import ConsentKind, PartnerKind
 from contracts.events import (
     ConsentGranted,
     ConsentRevoked,
+    CoverageChanged,
     CoverageLapsed,
     EligibilityConfirmed,
     Event,
@@ -34,6 +35,7 @@ EVENTS: tuple[type[Event], ...] = (
     HubDisengaged,
     EligibilityConfirmed,
     CoverageLapsed,
+    CoverageChanged,
     ConsentGranted,
     ConsentRevoked,
 )
@@ -56,6 +58,9 @@ async def note(conn: Connection, event: Event) -> None:
             until = event.valid_to + timedelta(days=1)
             await set_days(conn, key, COVERED, since=event.valid_from, until=until)
         case CoverageLapsed():
+            await clear_days(conn, (youth, event.payer, payer), COVERED, since=event.effective)
+        case CoverageChanged() if event.payer != event.new_payer:
+            # The new one's days come with the EligibilityConfirmed that follows.
             await clear_days(conn, (youth, event.payer, payer), COVERED, since=event.effective)
         case ConsentGranted(kind=ConsentKind.ROI_HUB, organisation_id=UUID() as organisation):
             # A release to nobody in particular opens nothing.

@@ -10,10 +10,11 @@ from contracts.codes import ConsentKind
 from services.chassis.clock import agency_day
 from services.chassis.errors import NotFound
 from services.chassis.internal import Conn, InternalRouter
-from services.referral.store import attestations, clients, people, plans
+from services.referral.store import attestations, clients, mailboxes, people, plans
 
 internal = InternalRouter()
 
+ADULT_AGE = 18  # DOMAIN.md section 9: the youth consents, the parents' access ends
 OTHERS = frozenset({"scheduling", "documentation", "notifications"})
 
 
@@ -48,6 +49,26 @@ async def youth(youth_id: UUID, conn: Conn) -> dict[str, Any]:
         "languages": list(person.languages),
         "interpreter_needed": person.interpreter_needed,
         "contacts": contacts,
+    }
+
+
+@internal.get("/internal/youths/{youth_id}/mailboxes", peers={"notifications"})
+async def family_mailboxes(youth_id: UUID, conn: Conn, request: Request) -> dict[str, Any]:
+    """To whom may be written about a youth at this moment; no address without consent to it."""
+    if await people.person_by_id(conn, youth_id) is None:
+        raise NotFound("youth-unknown", "There is no such youth.")
+    now, kind = request.app.state.context.clock.now(), ConsentKind.TEXT_EMAIL_CONTACT
+    stands = await attestations.consent_by_youth(conn, youth_id, kind, None, now=now)
+    found = await mailboxes.list_mailboxes(
+        conn, youth_id, minor_on=agency_day(now), adult_age=ADULT_AGE
+    )
+    return {
+        "stands": stands,
+        "mailboxes": [
+            {"recipient": str(one.recipient), "address": one.address, "languages": one.languages}
+            for one in (found if stands else ())
+        ],
+        "as_of": now.isoformat(),
     }
 
 

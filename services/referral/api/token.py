@@ -30,7 +30,7 @@ TYPES = (
     *("Task", "ServiceRequest", "Patient", "RelatedPerson", "Coverage", "Organization"),
     *("CoverageEligibilityRequest", "CoverageEligibilityResponse", "Practitioner"),
     *("PractitionerRole", "Location", "Appointment", "EpisodeOfCare", "Encounter"),
-    *("CarePlan", "Goal", "Subscription"),
+    *("CarePlan", "Goal", "Observation", "DocumentReference", "Provenance", "Subscription"),
 )
 
 

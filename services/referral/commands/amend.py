@@ -20,7 +20,8 @@ from services.referral.commands.case import (
 from services.referral.commands.close import withdraw
 from services.referral.commands.keep import keep_bytes, keep_entries, keep_facts
 from services.referral.commands.tasks import adopt_placer
-from services.referral.commands.triage import raise_item, triage
+from services.referral.commands.triage import triage
+from services.referral.commands.verdict import raise_item
 from services.referral.domain.intake import Intake, KnownReferral, Referral, Stored
 from services.referral.domain.states import ENDED
 from services.referral.mapping.inbound.asked import placer_of

@@ -12,9 +12,9 @@ from services.chassis import outbox
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, NotFound, Refused
 from services.chassis.rule_packs import in_force
-from services.referral.commands.eligibility import raise_item
 from services.referral.commands.tasks import announce, show, task_of
 from services.referral.commands.triage import look
+from services.referral.commands.verdict import raise_item
 from services.referral.domain.states import ENDED, CloseReason, TaskRow, discharge_text
 from services.referral.store import standings, tasks, work_items
 from services.referral.store.referrals import referral_facts

@@ -1,35 +1,26 @@
-"""Gate 1: ask the payers, keep what they answer, confirm or deny as of the day.
+"""Gate 1: ask the payers, keep what they answer, and decide as of the day once it is enough.
 
-Nothing here ends a referral: a "no" goes to a person, and silence is no answer at all.
-Source: DOMAIN.md §5.1, §5.2.
+Silence is no answer at all; what a decision leads to is `verdict`'s. Source: DOMAIN.md §5.1, §5.2.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
-from contracts.codes import HubService, ReferralState
-from contracts.events import (
-    CheckResult,
-    CoverageLapsed,
-    DenialReason,
-    EligibilityConfirmed,
-    EligibilityDenied,
-)
+from contracts.codes import ReferralState
 from contracts.rules import RulePack
-from services.chassis import outbox, work
+from services.chassis import work
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.chassis.rule_packs import in_force
 from services.referral.commands.tasks import show
+from services.referral.commands.verdict import confirm, deny, is_in_service, lapse, raise_item
 from services.referral.domain import eligibility as rules_of
-from services.referral.domain.eligibility import Coverage, Facts, Failure
+from services.referral.domain.eligibility import Coverage, Facts
 from services.referral.domain.payer import (
     UNAVAILABLE,
     Asked,
     Eligible,
-    Inquiry,
     Outcome,
     Reading,
     determine,
@@ -37,9 +28,7 @@ from services.referral.domain.payer import (
 from services.referral.domain.states import BEFORE_GATE_1, ENDED, WAITING_FOR_SERVICE
 from services.referral.store import eligibility as store
 from services.referral.store import standings, work_items
-from services.referral.store.eligibility import Confirmed, Determination
 from services.referral.store.referrals import referral_facts
-from services.referral.store.standings import Progress
 
 State = ReferralState
 
@@ -208,192 +197,8 @@ async def decide(conn: Connection, facts: Facts, *, now: datetime, rules: RulePa
     await work_items.remove_work_items(conn, facts.referral_id, PAYER_ITEMS, now=now)
     if isinstance(made, Eligible):
         await confirm(conn, facts, made, progress, now=now, rules=rules)
-    elif facts.state is State.ADMITTED:
+    elif is_in_service(facts, progress):
         await lapse(conn, facts, inquiries, progress, now=now)
     else:
         await deny(conn, facts, made.reasons, now=now, rules=rules)
     return True
-
-
-# --- Yes ----------------------------------------------------------------------------------------
-
-
-async def confirm(
-    conn: Connection,
-    facts: Facts,
-    made: Eligible,
-    progress: Progress,
-    *,
-    now: datetime,
-    rules: RulePack,
-) -> None:
-    """Confirm gate 1, each check with its evidence; a re-check that changes nothing is silent."""
-    before = await last_confirmed(conn, progress)
-    lapsed = "coverage-lapsed" in {item.kind for item in await open_of(conn, facts)}
-    stood = before is not None and not (progress.failures or progress.asked_for or lapsed)
-    fresh = determination_of(facts, made, now=now, rules=rules)
-    if stood and before and before.determination.valid_from:
-        fresh = replace(fresh, valid_from=before.determination.valid_from)
-    if stood and before and same_promise(before, fresh, made.inquiry):
-        return
-    await store.add_determination(conn, fresh)
-    await standings.update_state(conn, facts.referral_id, state_after_yes(facts, progress))
-    held = progress.hold_reason == "gate-1"
-    await standings.update_progress(
-        conn,
-        replace(
-            progress,
-            determination_id=fresh.determination_id,
-            failures=(),
-            failed_on=None,
-            asked_for=(),
-            info_due=None,
-            held_from=None if held else progress.held_from,
-            hold_reason=None if held else progress.hold_reason,
-        ),
-    )
-    items = ("eligibility-problem", "eligibility-lost", "coverage-lapsed")
-    await work_items.remove_work_items(conn, facts.referral_id, items, now=now)
-    await outbox.append(conn, confirmed_event(fresh, made.inquiry), at=now)
-
-
-def state_after_yes(facts: Facts, progress: Progress) -> State:
-    if facts.state in BEFORE_GATE_1:
-        return State.ELIGIBLE
-    if facts.state is State.ON_HOLD and progress.hold_reason == "gate-1":
-        return progress.held_from or State.ELIGIBLE
-    return facts.state
-
-
-async def last_confirmed(conn: Connection, progress: Progress) -> Confirmed | None:
-    if progress.determination_id is None:
-        return None
-    return await store.determination_by_id(conn, progress.determination_id)
-
-
-def same_promise(before: Confirmed, now: Determination, inquiry: Inquiry) -> bool:
-    """True when nothing that others rely on has changed."""
-    old = before.determination
-    return (before.payer_id, before.reading.product, before.reading.bh_admin) == (
-        inquiry.payer_id,
-        inquiry.reading.product,
-        inquiry.reading.bh_admin,
-    ) and (old.valid_to, old.hub_service, old.conditions) == (
-        now.valid_to,
-        now.hub_service,
-        now.conditions,
-    )
-
-
-def determination_of(
-    facts: Facts, made: Eligible, *, now: datetime, rules: RulePack
-) -> Determination:
-    hub = next(hub for hub in facts.hubs if hub.enrolment_id == made.hub)
-    return Determination(
-        *(uuid4(), facts.referral_id, facts.youth_id, agency_day(now), True, rules.version, now),
-        inquiry_id=made.inquiry.inquiry_id,
-        hub_service=hub.hub_service,
-        hub_since=hub.begins,
-        valid_from=made.valid_from,
-        valid_to=made.valid_to,
-        checks=made.checks,
-        conditions=made.inquiry.reading.conditions,
-    )
-
-
-def confirmed_event(made: Determination, inquiry: Inquiry) -> EligibilityConfirmed:
-    assert made.valid_from is not None  # noqa: S101 - an eligible one has both ends
-    assert made.valid_to is not None  # noqa: S101
-    return EligibilityConfirmed(
-        youth_id=made.youth_id,
-        referral_id=made.referral_id,
-        determination_id=made.determination_id,
-        payer=inquiry.payer_id,
-        product=inquiry.reading.product or "",
-        bh_admin=inquiry.reading.bh_admin,
-        hub_service=HubService(made.hub_service or ""),
-        valid_from=made.valid_from,
-        valid_to=made.valid_to,
-        checks=tuple(
-            CheckResult(name=c.name, passed=True, rule=c.rule, evidence_id=c.evidence_id)
-            for c in made.checks
-        ),
-        conditions=made.conditions,
-        rule_pack_version=made.rule_pack_version,
-    )
-
-
-# --- No -----------------------------------------------------------------------------------------
-
-
-async def deny(
-    conn: Connection, facts: Facts, reasons: tuple[Failure, ...], *, now: datetime, rules: RulePack
-) -> None:
-    """Gate 1 does not hold: a person looks. The same reasons again say nothing new.
-
-    Before the gate the referral becomes ineligible, after it it is held; service that has begun
-    is not stopped by this.
-    """
-    progress = await standings.progress_by_referral(conn, facts.referral_id)
-    await raise_item(conn, facts.referral_id, "eligibility-problem", now=now)
-    if facts.state not in BEFORE_GATE_1 | WAITING_FOR_SERVICE | {State.ON_HOLD}:
-        return
-    if facts.state in WAITING_FOR_SERVICE:
-        progress = replace(progress, held_from=facts.state, hold_reason="gate-1")
-    to = State.INELIGIBLE if facts.state in BEFORE_GATE_1 else State.ON_HOLD
-    if to is facts.state and reasons == progress.failures:
-        return
-    await standings.update_state(conn, facts.referral_id, to)
-    failed_on = agency_day(now) if reasons else None
-    await standings.update_progress(conn, replace(progress, failures=reasons, failed_on=failed_on))
-    await store.add_determination(conn, denial_of(facts, reasons, now=now, rules=rules))
-    event = EligibilityDenied(
-        youth_id=facts.youth_id,
-        referral_id=facts.referral_id,
-        reasons=tuple(DenialReason(code=reason.code, rule=reason.rule) for reason in reasons),
-        rule_pack_version=rules.version,
-    )
-    await outbox.append(conn, event, at=now)
-
-
-def denial_of(
-    facts: Facts, reasons: tuple[Failure, ...], *, now: datetime, rules: RulePack
-) -> Determination:
-    return Determination(
-        *(uuid4(), facts.referral_id, facts.youth_id, agency_day(now), False, rules.version, now),
-        reasons=reasons,
-    )
-
-
-async def lapse(
-    conn: Connection,
-    facts: Facts,
-    inquiries: Sequence[Inquiry],
-    progress: Progress,
-    *,
-    now: datetime,
-) -> None:
-    """Coverage ended while service goes on: said once, and a person decides what follows."""
-    before = await last_confirmed(conn, progress)
-    if before is None or "coverage-lapsed" in {i.kind for i in await open_of(conn, facts)}:
-        return
-    ends = [i.reading.ends for i in inquiries if i.payer_id == before.payer_id and i.reading.ends]
-    today = agency_day(now)
-    effective = min([end + timedelta(days=1) for end in ends] + [today])
-    event = CoverageLapsed(
-        youth_id=facts.youth_id,
-        payer=before.payer_id,
-        effective=effective,
-        retro=effective < today,
-    )
-    await outbox.append(conn, event, at=now)
-    await raise_item(conn, facts.referral_id, "coverage-lapsed", now=now)
-
-
-async def open_of(conn: Connection, facts: Facts) -> list[work_items.WorkItem]:
-    return await work_items.list_work_items(conn, facts.referral_id)
-
-
-async def raise_item(conn: Connection, referral_id: UUID, kind: str, *, now: datetime) -> None:
-    """Ask a person to look, today."""
-    await work_items.add_work_item(conn, referral_id, kind, due_on=agency_day(now), now=now)

@@ -11,7 +11,8 @@ from services.chassis.db import Connection
 from services.chassis.errors import Conflict, NotFound, Refused
 from services.chassis.rule_packs import in_force
 from services.referral.commands.tasks import renew_task, show
-from services.referral.commands.triage import look, raise_item
+from services.referral.commands.triage import look
+from services.referral.commands.verdict import raise_item
 from services.referral.domain.states import CloseReason
 from services.referral.store import merges, standings
 from services.referral.store.referrals import referral_facts

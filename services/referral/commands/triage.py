@@ -16,9 +16,10 @@ from services.chassis.clock import AGENCY, agency_day
 from services.chassis.db import Connection
 from services.chassis.errors import NotFound
 from services.chassis.rule_packs import in_force
-from services.referral.commands import eligibility
+from services.referral.commands import eligibility, verdict
 from services.referral.commands.fill_in import fill_in
 from services.referral.commands.tasks import show
+from services.referral.commands.verdict import raise_item
 from services.referral.domain import eligibility as rules_of
 from services.referral.domain.eligibility import Facts
 from services.referral.domain.states import BEFORE_GATE_1, ENDED, WAITING_FOR_SERVICE
@@ -57,7 +58,7 @@ async def look(conn: Connection, referral_id: UUID, *, now: datetime, rules: Rul
     missing = rules_of.gaps(facts, on=today)
     await forget_answered(conn, facts, missing, now=now)
     if broken:
-        await eligibility.deny(conn, facts, broken, now=now, rules=rules)
+        await verdict.deny(conn, facts, broken, now=now, rules=rules)
     elif missing:
         await request_information(conn, facts, missing, now=now, rules=rules)
     else:
@@ -90,7 +91,7 @@ async def request_information(
     progress = await standings.progress_by_referral(conn, facts.referral_id)
     if facts.state in WAITING_FOR_SERVICE:
         # Something that gate 1 needs was taken back: no more a yes, and nothing that failed.
-        await eligibility.deny(conn, facts, (), now=now, rules=rules)
+        await verdict.deny(conn, facts, (), now=now, rules=rules)
         progress = await standings.progress_by_referral(conn, facts.referral_id)
     elif facts.state in BEFORE_GATE_1:
         await standings.update_state(conn, facts.referral_id, State.INCOMPLETE)
@@ -135,11 +136,6 @@ async def remind(conn: Connection, referral_id: UUID, *, now: datetime) -> None:
     is_last = agency_day(now) >= progress.info_due
     kind = "information-overdue" if is_last else "information-reminder"
     await raise_item(conn, referral_id, kind, now=now)
-
-
-async def raise_item(conn: Connection, referral_id: UUID, kind: str, *, now: datetime) -> None:
-    """Ask a person to look, today."""
-    await work_items.add_work_item(conn, referral_id, kind, due_on=agency_day(now), now=now)
 
 
 def start_of_day(day: date) -> datetime:

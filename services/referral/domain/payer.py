@@ -92,6 +92,10 @@ class Reading:
     def is_active(self) -> bool:
         return self.outcome in (Outcome.ACTIVE, Outcome.ACTIVE_WITH_CONDITIONS)
 
+    def speaks_of(self, day: date) -> bool:
+        """False once the span of a yes is over: what follows it has to be asked."""
+        return not self.is_active or day <= (self.ends or date.max)
+
     @property
     def is_settled(self) -> bool:
         """True when the payer has said yes or no; False while somebody must ask again or look."""
@@ -122,8 +126,9 @@ def read(answer: Answer, *, on: date, rules: RulePack) -> Reading:
     current = [benefit for benefit in active if benefit.covers(on)]
     if current:
         return read_active(answer, current, on=on, rules=rules)
-    if active or listed(answer, "eb01.inactive", on=on, rules=rules):
-        return Reading(Outcome.INACTIVE)
+    inactive = listed(answer, "eb01.inactive", on=on, rules=rules)
+    if active or inactive:
+        return Reading(Outcome.INACTIVE, ends=last_good_day([*active, *inactive], on=on))
     return Reading(Outcome.UNCLEAR, code="payer-answer-unclear")
 
 
@@ -159,6 +164,11 @@ def read_active(
     outcome = Outcome.ACTIVE_WITH_CONDITIONS if conditions else Outcome.ACTIVE
     admin = admins[0] if admins else None
     return Reading(outcome, product, admin, benefit.begins, benefit.ends, conditions)
+
+
+def last_good_day(benefits: Sequence[Benefit], *, on: date) -> date | None:
+    """The end of the last span before a day; None when no span of the answer has ended by then."""
+    return max((b.ends for b in benefits if b.ends and b.ends < on), default=None)
 
 
 def listed(answer: Answer, rule: str, *, on: date, rules: RulePack) -> list[Benefit]:
@@ -284,7 +294,7 @@ def determine(
     if facts.birth_date is None or hub is None or facts.plan is None or not facts.plan.tm_goals:
         return None
     birth_date = facts.birth_date
-    settled = [inquiry for inquiry in inquiries if inquiry.reading.is_settled]
+    settled = [i for i in inquiries if i.reading.is_settled and i.reading.speaks_of(on)]
     good = [i for i in settled if failure_of(i, birth_date, on=on, rules=rules) is None]
     if good:
         best = min(good, key=lambda i: (kind_of(i.reading.product or "") == COMMERCIAL, i.rank))

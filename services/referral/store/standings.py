@@ -34,6 +34,7 @@ class Progress:
     ended_at: datetime | None = None
     withdrawal_asked: bool = False
     reopened_at: datetime | None = None
+    lapsed_from: date | None = None
 
 
 async def lock_referral(conn: Connection, referral_id: UUID) -> ReferralState | None:
@@ -73,7 +74,8 @@ async def progress_by_referral(conn: Connection, referral_id: UUID) -> Progress:
         """
         SELECT held_from, hold_reason, failures, failed_on, asked_for, info_due, round,
                determination_id, has_mentor, episode_id, last_visit, visited_at, first_session,
-               close_reason, close_text, ended_at, withdrawal_asked, reopened_at
+               close_reason, close_text, ended_at, withdrawal_asked, reopened_at,
+               lapsed_from
           FROM standing
          WHERE referral_id = $1
         """,
@@ -98,15 +100,16 @@ async def update_progress(conn: Connection, progress: Progress) -> None:
         INSERT INTO standing (
                referral_id, held_from, hold_reason, failures, failed_on, asked_for, info_due,
                round, determination_id, has_mentor, episode_id, last_visit, visited_at,
-               first_session, close_reason, close_text, ended_at, withdrawal_asked, reopened_at)
+               first_session, close_reason, close_text, ended_at, withdrawal_asked, reopened_at,
+               lapsed_from)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                $19)
+                $19, $20)
             ON CONFLICT (referral_id) DO UPDATE
            SET held_from = $2, hold_reason = $3, failures = $4, failed_on = $5, asked_for = $6,
                info_due = $7, round = $8, determination_id = $9, has_mentor = $10,
                episode_id = $11, last_visit = $12, visited_at = $13, first_session = $14,
                close_reason = $15, close_text = $16, ended_at = $17, withdrawal_asked = $18,
-               reopened_at = $19
+               reopened_at = $19, lapsed_from = $20
         """,
         progress.referral_id,
         progress.held_from,
@@ -127,4 +130,5 @@ async def update_progress(conn: Connection, progress: Progress) -> None:
         progress.ended_at,
         progress.withdrawal_asked,
         progress.reopened_at,
+        progress.lapsed_from,
     )

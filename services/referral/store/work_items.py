@@ -55,3 +55,21 @@ async def list_work_items(conn: Connection, referral_id: UUID) -> list[WorkItem]
         referral_id,
     )
     return [WorkItem(**row) for row in rows]
+
+
+async def list_open_referrals(
+    conn: Connection, youth_id: UUID, organisation_id: UUID
+) -> list[UUID]:
+    """What an organisation referred of a youth and is still going on."""
+    rows = await conn.fetch(
+        """
+        SELECT referral_id
+          FROM referral
+         WHERE youth_id = $1
+           AND organisation_id = $2
+           AND state NOT IN ('merged', 'withdrawn', 'closed')
+         ORDER BY referral_id
+        """,
+        *(youth_id, organisation_id),
+    )
+    return [row["referral_id"] for row in rows]
