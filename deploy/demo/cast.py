@@ -54,12 +54,7 @@ class Cast:
         await asyncio.gather(*(journey.be_read() for journey in journeys))
 
     async def subs_by_staff_id(self) -> dict[str, str]:
-        """Who signs in under which name: a mentor's id follows from issuer and name."""
-        known = await self.world.get("identity", "/people")
-        return {
-            str(uuid5(NAMESPACE_URL, f"{known['issuer']}#{person['sub']}")): person["sub"]
-            for person in known["people"]
-        }
+        return await subs_by_staff_id(self.world)
 
     async def settled(
         self, referrals: Collection[str] | None = None, *, seconds: float = SETTLING_SECONDS
@@ -78,6 +73,15 @@ class Cast:
         hubs = {hub: await self.world.hub_log(hub) for hub in self.hub_names}
         logs = Logs(hubs, await self.world.get("payer", "/log"))
         return await draw_up(self.world.at.dsn, logs, now=self.world.now(), only=referrals)
+
+
+async def subs_by_staff_id(world: World) -> dict[str, str]:
+    """Who signs in under which name: a mentor's id follows from issuer and name."""
+    known = await world.get("identity", "/people")
+    return {
+        str(uuid5(NAMESPACE_URL, f"{known['issuer']}#{person['sub']}")): person["sub"]
+        for person in known["people"]
+    }
 
 
 async def arrive(journey: Journey) -> None:
