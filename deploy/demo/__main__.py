@@ -48,7 +48,7 @@ async def demonstrate(stack: Stack, addresses: Addresses, seed: int) -> bool:
     await play.run()
     account = await cast.settled()
     show_account(account)
-    show_table(drawn(await look_at(world, play.shrinking)))
+    show_table(drawn(await look_at(world, play.shrinking.referral_id)))
     trace = await trace_page(addresses, play.shrinking.referral_id)
     print(printed(lines(addresses, play.shrinking, trace)))
     await world.http.aclose()

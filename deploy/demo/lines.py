@@ -35,6 +35,10 @@ def lines(addresses: Addresses, journey: Journey, trace: str) -> Sequence[Line]:
             f'curl -s -H "Authorization: Bearer {token}" {read}',
         ),
         Line(
+            "as a supervisor: one child's goals and sessions again",
+            f"{PYTHON} -m deploy.demo.picture {journey.referral_id}{elsewhere}",
+        ),
+        Line(
             "in operations: a journey, event by event, and how all services stand",
             f".venv/bin/waypost{env_file} story {journey.referral_id}",
         ),

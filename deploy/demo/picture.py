@@ -1,18 +1,25 @@
 """One child's goals and sessions at a glance, read as its hub and its supervisor read them.
 
-Goals, plan and sessions come over FHIR from the hub's own token; the ratings of each session from
-the supervisor's list of notes. Nothing is read from a database.
+`python -m deploy.demo.picture REFERRAL [--home FOLDER]`. Goals, plan and sessions come over FHIR
+with the hub's own token, the ratings of each session from the supervisor's list of notes. Nothing
+is read from a database.
 """
 
+import argparse
+import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
+from rich.console import Console
 from rich.table import Table
 
 from deploy.demo.actors import Json, Refusal, World
 from deploy.demo.care import AGENCY_ZONE, SESSIONS, SUPERVISOR
-from deploy.demo.journey import Journey
+from deploy.local.seed import hubs
+from deploy.local.stack import Addresses
 
 BEST_RATING = 4  # of the skill-practice rating, 0 to 4
 BARS = "▁▂▄▆█"
@@ -48,13 +55,18 @@ class Picture:
     sessions: Sequence[Session]
 
 
-async def look_at(world: World, journey: Journey) -> Picture:
-    """Read all of it. Raises Refusal when the hub reads no plan, goal or session."""
-    child, about = journey.child.placer, f"patient=Patient/{journey.youth_id}"
+async def look_at(world: World, referral_id: str) -> Picture:
+    """Read all of it. Raises Refusal when its hub reads no plan, goal or session."""
+    path = f"/api/referral/referrals/{referral_id}"
+    referral = (await world.staff(SUPERVISOR, "GET", path)).body
+    hub = next((one["name"] for one in hubs() if one["title"] == referral["organisation"]), None)
+    if hub is None:
+        raise Refusal("Its hub has no system here that could be asked to read it.")
+    about = f"patient=Patient/{referral['youth_id']}"
     paths = (f"CarePlan?{about}&category=assess-plan", f"Goal?{about}", f"Encounter?{about}")
-    plans, goals, encounters = [await resources(world, journey.hub, path) for path in paths]
+    plans, goals, encounters = [await resources(world, hub, path) for path in paths]
     if not (plans and goals and encounters):
-        raise Refusal(f"{journey.hub} reads no plan, no goal or no session of {child}")
+        raise Refusal(f"{hub} reads no plan, no goal or no session of this child yet.")
     answer = await world.staff(SUPERVISOR, "GET", f"{SESSIONS}?state=final")
     ids = {encounter["id"] for encounter in encounters}
     notes = {n["session_id"]: n for n in answer.body["sessions"] if n["session_id"] in ids}
@@ -62,7 +74,7 @@ async def look_at(world: World, journey: Journey) -> Picture:
     goals.sort(key=lambda goal: str(goal["description"]["text"]))
     encounters.sort(key=lambda encounter: datetime.fromisoformat(encounter["period"]["start"]))
     return Picture(
-        f"{plan['title']} of {child}, {plan['status']} since {plan['period']['start']}",
+        f"{plan['title']} of {referral_id}, {plan['status']} since {plan['period']['start']}",
         [goal_of(goal, notes) for goal in goals],
         [session_of(encounter, notes) for encounter in encounters],
     )
@@ -120,3 +132,29 @@ def bar(rating: float | None) -> str:
     if rating is None:
         return "·"
     return f"{BARS[max(0, min(BEST_RATING, round(rating)))]} {rating:g}"
+
+
+async def once(home: Path, referral_id: str) -> Picture:
+    world = World(Addresses.read(home), run=f"picture {referral_id}")
+    try:
+        return await look_at(world, referral_id)
+    finally:
+        await world.http.aclose()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("referral", help="its id")
+    parser.add_argument("--home", type=Path, default=Path("var"))
+    options = parser.parse_args()
+    try:
+        picture = asyncio.run(once(options.home, options.referral))
+    except (Refusal, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    Console(width=150).print(drawn(picture))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

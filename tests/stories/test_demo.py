@@ -126,7 +126,7 @@ async def test_a_notification_that_a_hub_does_not_have_makes_the_account_wrong(
 async def test_one_childs_goals_and_sessions_are_read_as_hub_and_supervisor(
     played: Played,
 ) -> None:
-    picture = await look_at(played.world, played.play.shrinking)
+    picture = await look_at(played.world, played.play.shrinking.referral_id)
 
     assert Counter(goal.status for goal in picture.goals) == {"active": 2, "cancelled": 1}
     assert [session.minutes for session in picture.sessions] == [75, 75]
@@ -152,6 +152,13 @@ async def test_the_story_tells_the_journey_from_all_services(played: Played) -> 
     told = await pasted(played.line_with(" story "), COLUMNS="250")
 
     for word in ("ReferralReceived", "EpisodeOpened", "SessionLogged", "GoalRetired"):
+        assert word in told
+
+
+async def test_the_picture_can_be_looked_at_again(played: Played) -> None:
+    told = await pasted(played.line_with("deploy.demo.picture"))
+
+    for word in ("✗", "active", "75 min", "5 units"):
         assert word in told
 
 
