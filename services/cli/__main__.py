@@ -2,7 +2,7 @@
 
 import typer
 
-from services.cli import clients, inboxes, seed, story
+from services.cli import clients, inboxes, projections, seed, story
 from services.cli.databases import ENV_FILE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -10,6 +10,9 @@ app.command()(inboxes.status)
 app.command()(inboxes.waiting)
 app.command()(inboxes.retry)
 app.command()(inboxes.skip)
+app.command()(projections.verify)
+app.command("rebuild")(projections.rebuild_command)
+app.command()(projections.replay)
 app.command()(story.story)
 app.command()(seed.seed)
 app.add_typer(clients.app, name="client")

@@ -38,7 +38,7 @@ from services.documentation.domain.notes import Assignment, Episode
 from services.documentation.store.facts import Appointment, EligibilityWindow
 
 events = Handlers()
-events.on_each(readers.EVENTS, readers.note)
+events.project(readers.PROJECTION)
 
 
 def told_at() -> datetime:

@@ -36,7 +36,7 @@ from services.notifications.domain.mail import Letter
 from services.notifications.domain.subscriptions import Focus, Happening, Topic
 
 events = Handlers()
-events.on_each(readers.EVENTS, readers.note)
+events.project(readers.PROJECTION)
 
 
 @events.on(ReferralReceived)

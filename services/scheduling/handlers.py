@@ -35,7 +35,7 @@ from services.scheduling.domain.matching import Wish
 from services.scheduling.domain.people import Gender, window
 
 events = Handlers()
-events.on_each(readers.EVENTS, readers.note)
+events.project(readers.PROJECTION)
 
 
 def occurred() -> datetime:

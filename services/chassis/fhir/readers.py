@@ -8,7 +8,7 @@ what lies in its coverage. Each read and search joins the rows:
     JOIN reader r ON … AND r.kind = 'payer' AND r.reads @> x.day                    -- the session's
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Protocol
@@ -28,6 +28,7 @@ from contracts.events import (
 from services.chassis import work as due
 from services.chassis.db import Connection
 from services.chassis.errors import NotFound
+from services.chassis.projections import Projection
 from services.chassis.work import Call, Item
 
 EVENTS: tuple[type[Event], ...] = (
@@ -147,6 +148,35 @@ async def withdraw_release(conn: Connection, youth_id: UUID, organisation_id: UU
         """,
         *(youth_id, organisation_id),
     )
+
+
+# --- Making them anew ----------------------------------------------------------------------------
+
+
+async def clear(conn: Connection, youth_id: UUID) -> None:
+    """Forget what events said of a youth's readers; their own numbers for it are no events'."""
+    await conn.execute("DELETE FROM reader_part WHERE stream_id = $1", youth_id)
+    await conn.execute(
+        "UPDATE reader SET reads = '{}', released = (kind = 'payer') WHERE stream_id = $1", youth_id
+    )
+
+
+async def told(conn: Connection, youth_id: UUID) -> Sequence[Any]:
+    """Who may read, when; a row that opens nothing is as good as none."""
+    rows = await conn.fetch(
+        """
+        SELECT organisation_id, kind, reads::text, released
+          FROM reader
+         WHERE stream_id = $1
+           AND (NOT isempty(reads) OR (released AND kind = 'hub'))
+         ORDER BY organisation_id, kind
+        """,
+        youth_id,
+    )
+    return [tuple(row) for row in rows]
+
+
+PROJECTION = Projection("readers", EVENTS, note, clear, told)
 
 
 # --- The number under which a reader knows the youth: no part of an event, asked of the owner ---
