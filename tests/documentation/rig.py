@@ -18,12 +18,12 @@ from uuid import UUID, uuid4
 import httpx
 import uvicorn
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from joserfc.jwk import ECKey
 
 from contracts.codes import PartnerKind, Role
 from contracts.events import BY_TYPE, Event
-from services.chassis import auth
+from services.chassis import auth, digits
 from services.chassis.auth import ACCESS_TOKEN, staff_id
 from services.chassis.clock import AGENCY
 from services.chassis.context import Context
@@ -89,7 +89,9 @@ class StandIn:
         self.asked.append(what)
         if self.down:
             return JSONResponse({}, 503)
-        return found if found is not None else JSONResponse({}, 404)
+        if found is None:
+            return JSONResponse({}, 404)
+        return Response(digits.dumps(found), media_type="application/json")
 
 
 @asynccontextmanager

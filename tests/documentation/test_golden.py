@@ -11,8 +11,10 @@ from uuid import UUID, uuid4
 
 import pytest
 from fhir.resources.R4B.careplan import CarePlan
+from fhir.resources.R4B.documentreference import DocumentReference
 from fhir.resources.R4B.encounter import Encounter
 from fhir.resources.R4B.goal import Goal
+from fhir.resources.R4B.observation import Observation
 
 from contracts.codes import GoalStatus, PartnerKind, ProgressScale
 from services.documentation.domain.goals import Achievement, care_plan_id
@@ -34,7 +36,13 @@ from tests.documentation.builders import (
 from tests.documentation.rig import AGENCY_ID, Rig, at, day, person
 
 EXAMPLES = Path(__file__).parents[2] / "contracts/fhir/examples"
-MODELS: dict[str, Any] = {"Encounter": Encounter, "Goal": Goal, "CarePlan": CarePlan}
+MODELS: dict[str, Any] = {
+    "Encounter": Encounter,
+    "Goal": Goal,
+    "CarePlan": CarePlan,
+    "Observation": Observation,
+    "DocumentReference": DocumentReference,
+}
 TALK, ROUTINE = (UUID(f"e4b71a90-6d3c-4852-9bf1-08d5c7e2088{n}") for n in (1, 2))
 
 
@@ -153,8 +161,10 @@ async def test_a_hub_reads_a_goal_as_in_the_sample(rig: Rig) -> None:
 
     answer = await hub_reads(rig, child, f"Goal/{TALK}")
 
-    # Observation is not served yet, so nothing points to one.
-    assert compared(emitted(answer.text, child)) == compared(sample(18), "outcomeReference")
+    # The sample's rating is an earlier one; ours is the last.
+    ours, theirs = emitted(answer.text, child), sample(18)
+    assert ours["outcomeReference"] != theirs["outcomeReference"]
+    assert compared(ours, "outcomeReference") == compared(theirs, "outcomeReference")
 
 
 async def test_a_hub_reads_the_care_plan_as_in_the_sample(rig: Rig) -> None:
@@ -171,10 +181,12 @@ async def test_a_hub_reads_the_care_plan_as_in_the_sample(rig: Rig) -> None:
     # The sample's words for the goal are a person's; ours are made of codes and numbers.
     assert theirs["activity"][0]["progress"][0].pop("text").endswith("improving, rating 3 of 4.")
     not_served = (
-        "activity.0.outcomeReference",  # Observation
+        "activity.0.outcomeReference",  # compared by itself
         "activity.0.detail.scheduledTiming",  # scheduling's fact, not told as a rule of time
         "activity.0.detail.description",  # free text of a person
     )
+    (outcome,) = ours["activity"][0].pop("outcomeReference")
+    assert (await hub_reads(rig, child, outcome["reference"])).json()["valueInteger"] == 3
     assert compared(ours) == compared(theirs, *not_served)
 
 
@@ -183,7 +195,7 @@ def test_an_achieved_goal_is_completed_as_in_the_sample() -> None:
     child = make_child()
     theirs = sample(19)
     ratings = tuple(
-        RatingView(ProgressScale.MILESTONE, value, uuid4(), at("2026-12-17 17:30"))
+        RatingView(uuid4(), ProgressScale.MILESTONE, value, uuid4(), at("2026-12-17 17:30"))
         for value in (2, 2, 2, 3)
     )
     goal = GoalView(
@@ -208,4 +220,26 @@ def test_an_achieved_goal_is_completed_as_in_the_sample() -> None:
     ours = goal_from_view(goal, Reader(PartnerKind.HUB, True, MRN["system"], MRN["value"]))
 
     text = json.dumps(ours).replace(str(ratings[-1].mentor_id), "mentor-77")
-    assert compared(emitted(text, child)) == compared(theirs, "outcomeReference")
+    assert compared(emitted(text, child), "outcomeReference") == compared(
+        theirs, "outcomeReference"
+    )
+
+
+async def test_a_hub_reads_a_rating_and_a_summary_as_in_the_samples(rig: Rig) -> None:
+    child = make_child()
+    await begin(rig, child)
+    rig.clock.at = at("2026-11-20 09:05")
+    body = session(child, "2026-11-19 16:00", "2026-11-19 17:15", goals=[rated(child.goals[0], 2)])
+    session_id = (await Mentor(rig).logs(body))["session_id"]
+
+    for type_, number in [("Observation", 16), ("DocumentReference", 17)]:
+        theirs = sample(number)
+        found = await hub_reads(rig, child, f"{type_}?patient={child.youth_id}")
+        (entry,) = found.json()["entry"]
+        encounter = "c7a90e14-3b62-4d8f-b1f5-20e94d610001"
+        ids = (session_id, encounter, entry["resource"]["id"], theirs["id"])
+        ours = emitted(json.dumps(entry["resource"]), child, *ids)
+        moment = "issued" if type_ == "Observation" else "date"
+        # The sample writes milliseconds; it is the same instant.
+        assert ours.pop(moment) == theirs.pop(moment).replace(".000", "")
+        assert compared(ours) == compared(theirs)

@@ -70,7 +70,7 @@ def make_plan(**changes: Any) -> CarePlanView:
 
 
 def make_rating(value: float, scale: ProgressScale = ProgressScale.MILESTONE) -> RatingView:
-    return RatingView(scale, value, uuid4(), AT)
+    return RatingView(uuid4(), scale, value, uuid4(), AT)
 
 
 def test_a_goal_of_which_little_is_known_says_little() -> None:

@@ -35,6 +35,7 @@ FRAGMENTS: Mapping[str, Sequence[str]] = {
 SAID: Mapping[str, Iterable[str]] = {
     "cbhi-service": list(codes.HubService),
     "issue-detail": [f"gap-{code}" for code in (*codes.Gap, *codes.OpenItem)],
+    "tm-progress-scale": list(codes.ProgressScale),
     "program-criterion": [code for code, _ in CRITERIA.values()],
     "referral-gap": [*codes.Gap, *codes.OpenItem],
     "staff-role": ["clinical-supervisor"],

@@ -99,7 +99,7 @@ async def ask(
 
 def filled(path: str, id_: str) -> str:
     """A route's pattern with ids in it; a mirror's type is one that nobody else serves."""
-    return re.sub(r"\{[^}]+\}", id_, path.replace("{type_}", "Goal"))
+    return re.sub(r"\{[^}]+\}", id_, path.replace("{type_}", "Goal").replace("{version_}", "1"))
 
 
 async def send(world: World, method: str, path: str, headers: dict[str, str]) -> httpx.Response:

@@ -38,7 +38,7 @@ NOT_SERVED = frozenset(
     ["_summary", "_elements", "_contained", "_containedType", "_filter", "_query", "_has"]
 )
 TOTALS = ("none", "estimate", "accurate")
-# Known and empty: nothing of ours has a Provenance yet.
+# Known to every search, and empty where a type has no Provenance.
 REVINCLUDES = ("Provenance:target",)
 
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
@@ -100,7 +100,17 @@ def read(
         changed = changed.within(DateRange(high=bound))
     result = Results.read(asked, given)
     last_updated = changed or DateRange()
-    return Search(asked.type_, on, result.count, None, last_updated, result.include, values, ranges)
+    return Search(
+        asked.type_,
+        on,
+        result.count,
+        None,
+        last_updated,
+        result.include,
+        result.revinclude,
+        values,
+        ranges,
+    )
 
 
 def unknown(name: str, asked: Asked) -> FhirRefused:
@@ -119,6 +129,7 @@ class Results:
 
     count: int
     include: frozenset[str]
+    revinclude: frozenset[str]
 
     @classmethod
     def read(cls, asked: Asked, given: Sequence[tuple[str, str]]) -> "Results":
@@ -134,10 +145,11 @@ class Results:
         if not include <= asked.include:
             allowed = ", ".join(sorted(asked.include)) or "none"
             raise refusal(400, f"_include here: {allowed}.", code="not-supported")
-        if any(value not in REVINCLUDES for name, value in given if name == "_revinclude"):
+        revinclude = frozenset(value for name, value in given if name == "_revinclude")
+        if not revinclude <= {*REVINCLUDES}:
             text = f"_revinclude here: {', '.join(REVINCLUDES)}."
             raise refusal(400, text, code="not-supported")
-        return cls(read_count(once.get("_count")), include)
+        return cls(read_count(once.get("_count")), include, revinclude)
 
 
 def read_count(text: str | None) -> int:

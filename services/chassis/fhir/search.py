@@ -98,6 +98,7 @@ class Search:
     after: After | None = None
     last_updated: DateRange = DateRange()
     include: frozenset[str] = frozenset()
+    revinclude: frozenset[str] = frozenset()
     values: Mapping[str, tuple[Token | str, ...]] = field(default_factory=dict)
     ranges: Mapping[str, DateRange] = field(default_factory=dict)
 

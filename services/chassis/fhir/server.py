@@ -4,21 +4,15 @@ A route's author writes a read, a search or a write; who asks, what is accepted,
 and the record of the access are the same for all and stand here.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
-from email.utils import format_datetime
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from datetime import date
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fastapi import Request
 from starlette.responses import Response
 
 from contracts.codes import PartnerKind
-from services.chassis import audit
-from services.chassis.audit import Access
 from services.chassis.auth import Partner
-from services.chassis.clock import agency_day
 from services.chassis.db import Connection, transaction
 from services.chassis.doors import (
     Forbidden,
@@ -27,14 +21,25 @@ from services.chassis.doors import (
     act_of,
     allows,
     bearer,
-    fhir_response,
     read_body,
     record_refusal,
     status_of,
     with_policy,
 )
-from services.chassis.fhir import media, paging, reading
-from services.chassis.fhir.outcome import FhirRefused, refusal
+from services.chassis.fhir import media
+from services.chassis.fhir.answers import (
+    Find,
+    Read,
+    Versions,
+    absent,
+    change,
+    find,
+    read_history,
+    read_one,
+    record,
+    respond,
+    touch,
+)
 from services.chassis.fhir.reading import Asked
 from services.chassis.fhir.search import (
     Date,
@@ -48,6 +53,7 @@ from services.chassis.fhir.search import (
     Token,
     as_uuid,
 )
+from services.chassis.fhir.versions import etag
 
 __all__ = [
     "Date",
@@ -59,19 +65,18 @@ __all__ = [
     "Search",
     "Text",
     "Token",
+    "absent",
     "as_uuid",
     "change",
+    "etag",
     "respond",
     "touch",
 ]
 
-Read = Callable[..., Awaitable[Resource | None]]
-Find = Callable[..., Awaitable[Sequence[Match]]]
 Write = Callable[[Request, Partner], Awaitable[Response]]
 Work = Callable[[Request, Partner], Awaitable[Response]]
 
 INTERACTIONS = {"POST": "create", "PUT": "update", "DELETE": "delete"}
-FORM_BYTES = 65_536
 
 
 class FhirRouter(GuardedRouter):
@@ -96,6 +101,35 @@ class FhirRouter(GuardedRouter):
 
             self.serve("GET", f"/fhir/{type_}/{{id_}}", f"{type_}.r", kinds, work)
             self.describes(type_)["interaction"].add("read")
+            return handler
+
+        return register
+
+    def history(
+        self, type_: str, *, kinds: Collection[PartnerKind]
+    ) -> Callable[[Versions], Versions]:
+        """Serve `GET …/<id>/_history` and its versions by `async (conn, partner, id_, *, on)`.
+
+        The handler gives every version that the reader may see, the first one first; none is 404.
+        """
+
+        def register(handler: Versions) -> Versions:
+            async def every(request: Request, partner: Partner) -> Response:
+                return await read_history(request, partner, type_, handler)
+
+            async def one(request: Request, partner: Partner) -> Response:
+                wanted, id_ = request.path_params["version_"], request.path_params["of_"]
+
+                async def version(conn: Connection, partner: Partner, id_: str, *, on: date) -> Any:
+                    found = await handler(conn, partner, id_, on=on)
+                    return next((r for r in found if r["meta"]["versionId"] == wanted), None)
+
+                return await read_one(request, partner, type_, id_, version)
+
+            path = f"/fhir/{type_}/{{of_}}/_history"
+            self.serve("GET", path, f"{type_}.r", kinds, every)
+            self.serve("GET", f"{path}/{{version_}}", f"{type_}.r", kinds, one)
+            self.describes(type_)["interaction"] |= {"history-instance", "vread"}
             return handler
 
         return register
@@ -271,130 +305,3 @@ class FhirRouter(GuardedRouter):
 def kind_of(filter_: object) -> str:
     kinds = {Token: "token", Reference: "reference", Date: "date", Text: "string"}
     return kinds[filter_ if isinstance(filter_, type) else type(filter_)]
-
-
-def absent() -> FhirRefused:
-    """One answer for what is absent and for what is not this reader's to see: no oracle."""
-    return refusal(404, "There is nothing here that you may read.")
-
-
-def today(request: Request) -> date:
-    """The business day, in New York."""
-    return agency_day(request.app.state.context.clock.now())
-
-
-# --- The record of an access ---------------------------------------------------------------------
-
-
-def touch(request: Request, *resources: str) -> None:
-    """Name what this access concerns, as `Type/id`, for its record."""
-    named: list[str] = getattr(request.state, "touched", [])
-    request.state.touched = [*named, *resources]
-
-
-async def record(conn: Connection, request: Request, partner: Partner, status: int) -> None:
-    touched = getattr(request.state, "touched", [])
-    await audit.record(conn, Access(partner, act_of(request), status, touched))
-    request.state.partner = partner
-    request.state.recorded = True
-
-
-@asynccontextmanager
-async def change(
-    request: Request, partner: Partner, *, status: int = 200
-) -> AsyncIterator[Connection]:
-    """The transaction of a write: what it changes and the record of the access commit together."""
-    async with transaction(request.app.state.context.pool) as conn:
-        yield conn
-        await record(conn, request, partner, status)
-
-
-# --- Reads and searches --------------------------------------------------------------------------
-
-
-async def read_one(
-    request: Request,
-    partner: Partner,
-    type_: str,
-    id_: str,
-    handler: Read,
-) -> Response:
-    if unknown := {name for name, _ in parse_qsl(request.url.query)} - {"_format", "_pretty"}:
-        text = f"A read takes _format and _pretty; {len(unknown)} more were given."
-        raise refusal(400, text, code="not-supported")
-    if not reading.ID.fullmatch(id_):
-        raise absent()
-    async with transaction(request.app.state.context.pool) as conn:
-        resource = await handler(conn, partner, id_, on=today(request))
-        if resource is None:
-            raise absent()
-        touch(request, f"{type_}/{id_}")
-        unchanged = is_unchanged(request.headers.get("if-none-match"), resource)
-        await record(conn, request, partner, 304 if unchanged else 200)
-    return Response(None, 304, versions(resource)) if unchanged else respond(request, resource)
-
-
-async def find(request: Request, partner: Partner, asked: Asked, handler: Find) -> Response:
-    context = request.app.state.context
-    given = reading.parameters(request.url.query, await form_of(request))
-    base = context.settings.base_url
-    cursor = paging.Cursor.of(context.settings.cursor_key, partner.client_id, asked.type_, given)
-    async with transaction(context.pool) as conn:
-        bound: datetime = await conn.fetchval("SELECT now() - $1::interval", reading.SETTLES)
-        search = reading.read(asked, given, on=today(request), bound=bound, base=base)
-        if place := dict(given).get("_page"):
-            search = search.from_(cursor.open(place))
-        matches = [] if search.is_hopeless else await handler(conn, partner, search)
-        touch(request, *(f"{asked.type_}/{match.id}" for match in matches[: search.count]))
-        await record(conn, request, partner, 200)
-    bundle = paging.page(search, matches, given, cursor=cursor, base=base, bound=bound)
-    return respond(request, bundle)
-
-
-async def form_of(request: Request) -> str:
-    """The parameters of a POST to _search."""
-    if request.method != "POST":
-        return ""
-    media.check_form(request.headers)
-    body = await read_body(request, most=FORM_BYTES)
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        raise refusal(400, "The form is not UTF-8.") from None
-
-
-# --- Answers -------------------------------------------------------------------------------------
-
-
-def respond(
-    request: Request,
-    resource: Resource,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """A resource as an answer, with its version, in the form that was asked for."""
-    pretty = dict(parse_qsl(request.url.query)).get("_pretty") == "true"
-    return fhir_response(resource, status, {**versions(resource), **(headers or {})}, pretty=pretty)
-
-
-def versions(resource: Resource) -> dict[str, str]:
-    """ETag and Last-Modified of a resource; a Bundle has no version."""
-    meta, found = resource.get("meta", {}), {}
-    if "versionId" in meta:
-        found["ETag"] = etag(resource)
-        if "lastUpdated" in meta:
-            at = datetime.fromisoformat(meta["lastUpdated"].replace("Z", "+00:00"))
-            found["Last-Modified"] = format_datetime(at.astimezone(UTC), usegmt=True)
-    return found
-
-
-def etag(resource: Resource) -> str:
-    return f'W/"{resource["meta"]["versionId"]}"'
-
-
-def is_unchanged(header: str | None, resource: Resource) -> bool:
-    """True when If-None-Match names the version that the reader already has."""
-    if not header or "versionId" not in resource.get("meta", {}):
-        return False
-    named = {tag.strip().removeprefix("W/") for tag in header.split(",")}
-    return "*" in named or etag(resource).removeprefix("W/") in named

@@ -6,8 +6,9 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from contracts.codes import GoalStatus, PartnerKind, PlaceOfService, ProgressScale
+from contracts.codes import GoalStatus, MeasuredBy, PartnerKind, PlaceOfService, ProgressScale
 from services.documentation.domain.goals import Achievement
+from services.documentation.domain.notes import NoteState
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Agency:
 
 @dataclass(frozen=True, slots=True)
 class SessionView:
-    """A final session."""
+    """A session in a version that is or was in force."""
 
     session_id: UUID
     version: int
@@ -45,12 +46,14 @@ class SessionView:
     ends_at: datetime
     minutes: int
     place_of_service: PlaceOfService
+    state: NoteState = NoteState.FINAL
 
 
 @dataclass(frozen=True, slots=True)
 class RatingView:
     """A rating of a goal in a final session, and when its note became final."""
 
+    rating_id: UUID
     scale: ProgressScale
     value: float
     mentor_id: UUID
@@ -98,3 +101,74 @@ class CarePlanView:
     supervisor_id: UUID | None
     closed_on: date | None = None
     goals: tuple[GoalView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ObservationView:
+    """A rating as it was told last: `told_in` is that version of its note, `version` the newest.
+
+    `state` is that of the session: FINAL, or VOIDED.
+    """
+
+    rating_id: UUID
+    version: int
+    told_in: int
+    state: NoteState
+    updated_at: datetime
+    youth_id: UUID
+    goal_id: UUID
+    session_id: UUID
+    mentor_id: UUID
+    scale: ProgressScale
+    value: float
+    measured_by: MeasuredBy
+    ends_at: datetime
+    noted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WorkedGoal:
+    """A goal that a session worked on, by the hub's own number; rated in it, or not."""
+
+    number: str | None
+    scale: ProgressScale | None
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """One version of a final note; `is_current` while no later one has taken its place."""
+
+    document_id: UUID
+    version: int
+    updated_at: datetime
+    state: NoteState
+    is_current: bool
+    replaces: UUID | None
+    youth_id: UUID
+    session_id: UUID
+    mentor_id: UUID
+    attested_by: UUID | None
+    supervisor_id: UUID
+    is_cosigned: bool
+    starts_at: datetime
+    ends_at: datetime
+    minutes: int
+    place_of_service: PlaceOfService
+    noted_at: datetime
+    goals: tuple[WorkedGoal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenanceView:
+    """Who wrote a version of a note, and who signed beside the author."""
+
+    document_id: UUID
+    updated_at: datetime
+    session_id: UUID
+    mentor_id: UUID
+    attested_by: UUID | None
+    supervisor_id: UUID
+    is_cosigned: bool
+    noted_at: datetime
+    ratings: tuple[UUID, ...] = ()

@@ -100,7 +100,11 @@ def activity(plan: CarePlanView, goal: GoalView) -> Json:
     }
     if plan.mentor_id:
         detail["performer"] = [terms.reference("PractitionerRole", plan.mentor_id)]
-    return {"progress": [note(goal.ratings, progress(goal))], "detail": detail}
+    return {
+        "outcomeReference": [terms.reference("Observation", goal.ratings[-1].rating_id)],
+        "progress": [note(goal.ratings, progress(goal))],
+        "detail": detail,
+    }
 
 
 def progress(goal: GoalView) -> str:

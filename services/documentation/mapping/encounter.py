@@ -2,13 +2,21 @@
 
 from contracts.codes import PartnerKind
 from services.chassis.fhir.search import instant
+from services.documentation.domain.notes import NoteState
 from services.documentation.domain.views import Agency, Reader, SessionView
 from services.documentation.mapping import terms
 from services.documentation.mapping.terms import Json
 
+# What is no longer in force was finished all the same: so it stands in its history.
+STATUS = {
+    NoteState.FINAL: "finished",
+    NoteState.SUPERSEDED: "finished",
+    NoteState.VOIDED: "entered-in-error",
+}
+
 
 def encounter_from_session(session: SessionView, reader: Reader, *, agency: Agency) -> Json:
-    """A final session as its reader may see it.
+    """A session as its reader may see it, in a version that is or was in force.
 
     A payer learns that, when and where the youth was seen: no participant, no referral. A hub
     that did not send the referral cannot open it, so that it is not named to it.
@@ -24,7 +32,7 @@ def encounter_from_session(session: SessionView, reader: Reader, *, agency: Agen
             "profile": [terms.US_CORE + "encounter"],
         },
         "identifier": [{"system": terms.SESSION_ID, "value": str(session.session_id)}],
-        "status": "finished",
+        "status": STATUS[session.state],
         "class": class_,
         "type": [
             {

@@ -56,6 +56,8 @@ def goal_from_view(goal: GoalView, reader: Reader) -> Json:
         if goal.expressed_by:
             found["expressedBy"] = {"reference": goal.expressed_by}
     if goal.ratings:
+        # Of many ratings the last one: the others are found by their focus.
+        found["outcomeReference"] = [terms.reference("Observation", goal.ratings[-1].rating_id)]
         found["note"] = [note(goal.ratings, movement(goal.ratings))]
     return {name: value for name, value in found.items() if value != []}
 

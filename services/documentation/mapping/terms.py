@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from contracts.codes import PlaceOfService
+from contracts.codes import PlaceOfService, ProgressScale
 from services.chassis.clock import AGENCY
 from services.chassis.fhir.readers import number_of, patient_reference
 from services.documentation.domain.views import Reader
@@ -13,7 +13,10 @@ Json = dict[str, Any]
 
 BASE = "https://waypost.example"
 SESSION_ID = f"{BASE}/ids/session"
+RATING_ID = f"{BASE}/ids/goal-rating"
+NOTE_ID = f"{BASE}/ids/note"
 CARE_PLAN_ID = f"{BASE}/ids/careplan"
+PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToGoal"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 HCPCS = "https://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
@@ -34,6 +37,45 @@ ASSESS_PLAN = {
     "system": "http://hl7.org/fhir/us/core/CodeSystem/careplan-category",
     "code": "assess-plan",
     "display": "Assessment and Plan of Treatment",
+}
+SURVEY = {
+    "system": "http://terminology.hl7.org/CodeSystem/observation-category",
+    "code": "survey",
+    "display": "Survey",
+}
+CLINICAL_NOTE = {
+    "system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category",
+    "code": "clinical-note",
+    "display": "Clinical Note",
+}
+PROGRESS_NOTE = {"system": "http://loinc.org", "code": "11506-3", "display": "Progress note"}
+# No LOINC code is known for these ratings, so that none is invented.
+SCALES = {
+    ProgressScale.MILESTONE: {
+        "system": f"{BASE}/fhir/CodeSystem/goal-measure",
+        "code": "skill-practice-rating",
+        "display": "Skill practice rating (0-4)",
+    },
+    ProgressScale.GAS: {
+        "system": f"{BASE}/fhir/CodeSystem/tm-progress-scale",
+        "code": "gas",
+        "display": "Goal attainment scaling (-2 to +2)",
+    },
+    ProgressScale.CANS_ITEM: {
+        "system": f"{BASE}/fhir/CodeSystem/tm-progress-scale",
+        "code": "cans_item",
+        "display": "CANS item rating (0-3)",
+    },
+    ProgressScale.FREQUENCY: {
+        "system": f"{BASE}/fhir/CodeSystem/tm-progress-scale",
+        "code": "frequency",
+        "display": "Count in the goal's period",
+    },
+    ProgressScale.SELF_REPORT: {
+        "system": f"{BASE}/fhir/CodeSystem/tm-progress-scale",
+        "code": "self_report",
+        "display": "Self-report (1-5)",
+    },
 }
 PRIMARY_PERFORMER = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
