@@ -39,8 +39,8 @@ from services.referral.mapping.inbound.remarks import (
     two_children,
     unknown_update,
 )
-from services.referral.mapping.inbound.resolve import IMPERSONAL, Found, Matching, raise_if_refused
-from services.referral.mapping.terms import NPI
+from services.referral.mapping.inbound.resolve import Found, Matching, raise_if_refused
+from services.referral.mapping.terms import IMPERSONAL, NPI
 from services.referral.store import mirror, organisations, referrals, submissions, tasks, youths
 from services.referral.store.tasks import Placer, TaskRow
 
@@ -209,7 +209,7 @@ async def what_is_here(
         sender.organisation_id,
         youth_id=youth_id,
         ids=question.ids,
-        identifiers=question.identifiers,
+        numbers=question.numbers,
         impersonal=IMPERSONAL,
     )
     if stored:

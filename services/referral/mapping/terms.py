@@ -26,3 +26,6 @@ PERTAINS_TO_GOAL = "http://hl7.org/fhir/StructureDefinition/resource-pertainsToG
 INTERPRETER_REQUIRED = "http://hl7.org/fhir/StructureDefinition/patient-interpreterRequired"
 DO_NOT_CONTACT = "contacting-subject-prohibited"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/"
+
+# Of nobody in particular: the same row serves all children of the hub that sent it.
+IMPERSONAL = ("Practitioner", "PractitionerRole", "Organization", "Location", "HealthcareService")

@@ -44,32 +44,57 @@ async def list_alike(conn: Connection, referral_id: UUID) -> tuple[UUID, ...]:
     """
     rows = await conn.fetch(
         """
-        WITH mine AS (
+        WITH mine AS MATERIALIZED (
             SELECT y.youth_id, y.name_key, y.birth_date
               FROM referral r
               JOIN youth y USING (youth_id)
              WHERE r.referral_id = $1
+        ), number AS MATERIALIZED (
+            SELECT value FROM mine JOIN youth_identifier USING (youth_id) WHERE kind = 'medicaid'
+        ), alike AS (
+            SELECT youth_id FROM mine
+             UNION
+            SELECT named.youth_id
+              FROM mine
+             CROSS JOIN LATERAL (
+                   SELECT youth_id
+                     FROM youth
+                    WHERE name_key = mine.name_key AND birth_date = mine.birth_date
+                   OFFSET 0) AS named
+             UNION
+            SELECT numbered.youth_id
+              FROM number
+             CROSS JOIN LATERAL (
+                   SELECT youth_id
+                     FROM youth_identifier
+                    WHERE kind = 'medicaid' AND value = number.value
+                   OFFSET 0) AS numbered
+             UNION
+            SELECT found.youth_id
+              FROM mine
+             CROSS JOIN LATERAL (
+                   SELECT survivor_youth_id AS youth_id
+                     FROM referral_merge
+                    WHERE youth_id = mine.youth_id AND undone_at IS NULL
+                   OFFSET 0) AS found
+             UNION
+            SELECT found.youth_id
+              FROM mine
+             CROSS JOIN LATERAL (
+                   SELECT youth_id
+                     FROM referral_merge
+                    WHERE survivor_youth_id = mine.youth_id AND undone_at IS NULL
+                   OFFSET 0) AS found
         )
         SELECT other.referral_id
-          FROM mine, referral other
-          JOIN youth y USING (youth_id)
+          FROM alike
+         CROSS JOIN LATERAL (
+               SELECT referral_id, state, received_at
+                 FROM referral
+                WHERE youth_id = alike.youth_id
+               OFFSET 0) AS other
          WHERE other.referral_id <> $1
            AND other.state NOT IN ('duplicate_review', 'merged', 'withdrawn', 'closed')
-           AND (   y.youth_id = mine.youth_id
-                OR (y.name_key = mine.name_key AND y.birth_date = mine.birth_date)
-                OR EXISTS (
-                   SELECT
-                     FROM referral_merge m
-                    WHERE m.undone_at IS NULL
-                      AND (m.youth_id, m.survivor_youth_id)
-                          IN ((mine.youth_id, y.youth_id), (y.youth_id, mine.youth_id)))
-                OR EXISTS (
-                   SELECT
-                     FROM youth_identifier a
-                     JOIN youth_identifier b ON b.kind = 'medicaid' AND b.value = a.value
-                    WHERE a.kind = 'medicaid'
-                      AND a.youth_id = mine.youth_id
-                      AND b.youth_id = y.youth_id))
          ORDER BY other.received_at, other.referral_id
         """,
         referral_id,

@@ -51,9 +51,19 @@ async def youths_by_conditions(
         """
         SELECT DISTINCT m.youth_id
           FROM unnest($2::text[], $3::text[]) AS asked (type, identifier)
-          JOIN mirror m
-            ON m.organisation_id = $1
-           AND m.type = asked.type
+         CROSS JOIN LATERAL (
+               SELECT id
+                 FROM mirror_number
+                WHERE organisation_id = $1
+                  AND identifier = asked.identifier
+                  AND type = asked.type
+               OFFSET 0) AS numbered
+         CROSS JOIN LATERAL (
+               SELECT youth_id, organisation_id, identifiers
+                 FROM mirror
+                WHERE type = asked.type AND id = numbered.id
+               OFFSET 0) AS m
+         WHERE m.organisation_id = $1
            AND m.identifiers @> ARRAY[asked.identifier]
          ORDER BY m.youth_id
         """,
@@ -86,34 +96,61 @@ async def list_stored(
     *,
     youth_id: UUID | None,
     ids: Sequence[str],
-    identifiers: Sequence[str],
+    numbers: Sequence[tuple[str, str]],
     impersonal: Sequence[str],
 ) -> list[Stored]:
-    """All that an organisation sent of a child, what it names by id, and people by number."""
+    """All that an organisation sent of a child, and what is of no child, by id or by number.
+
+    `numbers` are (type, `system|value`); `impersonal` the types that belong to no child.
+
+    Each step is one look-up by key: OFFSET 0 keeps the planner from any other way, as it knows
+    nothing of a young table and would read all that the organisation ever sent.
+    """
     rows = await conn.fetch(
         """
-        SELECT type, id, youth_id, referral_id, identifiers, shape, content, version, updated_at,
-               body
-          FROM mirror
-         WHERE organisation_id = $1 AND youth_id = $2
-         UNION
-        SELECT type, id, youth_id, referral_id, identifiers, shape, content, version, updated_at,
-               body
-          FROM mirror
-         WHERE organisation_id = $1
-           AND youth_id IN (SELECT youth_id FROM mirror
-                             WHERE type = 'Patient' AND id = ANY ($3::text[])
-                               AND organisation_id = $1)
-         UNION
-        SELECT type, id, youth_id, referral_id, identifiers, shape, content, version, updated_at,
-               body
-          FROM mirror
-         WHERE organisation_id = $1
-           AND (id = ANY ($3::text[]) OR identifiers && $4::text[])
-           AND type = ANY ($5::text[])
+        WITH child AS MATERIALIZED (
+            SELECT $2::uuid AS youth_id WHERE $2 IS NOT NULL
+             UNION
+            SELECT p.youth_id
+              FROM unnest($3::text[]) AS named (id)
+             CROSS JOIN LATERAL (
+                   SELECT youth_id, organisation_id
+                     FROM mirror
+                    WHERE type = 'Patient' AND id = named.id
+                   OFFSET 0) AS p
+             WHERE p.organisation_id = $1
+        ), person AS MATERIALIZED (
+            SELECT t.type, named.id FROM unnest($6::text[]) AS t (type), unnest($3) AS named (id)
+             UNION
+            SELECT asked.type, numbered.id
+              FROM unnest($4::text[], $5::text[]) AS asked (type, identifier)
+             CROSS JOIN LATERAL (
+                   SELECT id
+                     FROM mirror_number
+                    WHERE organisation_id = $1
+                      AND identifier = asked.identifier
+                      AND type = asked.type
+                   OFFSET 0) AS numbered
+        )
+        SELECT m.type, m.id, m.youth_id, m.referral_id, m.identifiers, m.shape, m.content,
+               m.version, m.updated_at, m.body
+          FROM child
+         CROSS JOIN LATERAL (
+               SELECT * FROM mirror WHERE youth_id = child.youth_id OFFSET 0) AS m
+         WHERE m.organisation_id = $1
+         UNION ALL
+        SELECT m.type, m.id, m.youth_id, m.referral_id, m.identifiers, m.shape, m.content,
+               m.version, m.updated_at, m.body
+          FROM person
+         CROSS JOIN LATERAL (
+               SELECT * FROM mirror WHERE type = person.type AND id = person.id OFFSET 0) AS m
+         WHERE m.organisation_id = $1
+           AND m.youth_id NOT IN (SELECT youth_id FROM child)
+           AND (m.id = ANY ($3) OR m.identifiers && $5)
          ORDER BY updated_at, id
         """,
-        *(organisation_id, youth_id, list(ids), list(identifiers), list(impersonal)),
+        *(organisation_id, youth_id, list(ids)),
+        *([type_ for type_, _ in numbers], [text for _, text in numbers], list(impersonal)),
     )
     return [stored(row) for row in rows]
 

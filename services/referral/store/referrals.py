@@ -115,8 +115,10 @@ async def referral_facts(conn: Connection, referral_id: UUID) -> Facts:
                       ORDER BY c.rank, c.coverage_id) AS coverages,
                ARRAY(SELECT (h.enrolment_id, h.organisation_id, h.hub_service, h.begins, h.ends,
                              h.holds)
-                       FROM hub_enrolment h
-                       JOIN referral_part part ON part.part_id = h.referral_id
+                       FROM referral_part part
+                      CROSS JOIN LATERAL (
+                            SELECT * FROM hub_enrolment WHERE referral_id = part.part_id
+                            OFFSET 0) AS h  -- one by one: not all hubs of all referrals
                       WHERE part.referral_id = r.referral_id
                       ORDER BY h.enrolment_id) AS hubs,
                ARRAY(SELECT j.organisation_id

@@ -13,11 +13,16 @@ async def youths_by_mrn(
     """The children whom an organisation knows under these record numbers."""
     rows = await conn.fetch(
         """
-        SELECT DISTINCT youth_id
-          FROM youth_identifier
-         WHERE organisation_id = $1
-           AND kind = 'mrn'
-           AND (system, value) IN (SELECT * FROM unnest($2::text[], $3::text[]))
+        SELECT DISTINCT known.youth_id
+          FROM unnest($2::text[], $3::text[]) AS asked (system, value)
+         CROSS JOIN LATERAL (
+               SELECT youth_id
+                 FROM youth_identifier
+                WHERE organisation_id = $1
+                  AND kind = 'mrn'
+                  AND system = asked.system
+                  AND value = asked.value
+               OFFSET 0) AS known
         """,
         *(organisation_id, [m.system for m in mrns], [m.value for m in mrns]),
     )

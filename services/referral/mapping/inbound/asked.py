@@ -13,7 +13,7 @@ from services.referral.mapping.inbound.entries import (
     Submission,
     identifiers_of,
 )
-from services.referral.mapping.terms import IDENTIFIER_TYPE
+from services.referral.mapping.terms import IDENTIFIER_TYPE, IMPERSONAL
 
 LITERAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})(?:/_history/[A-Za-z0-9\-.]{1,64})?")
 OUR_ORGANISATION = re.compile(
@@ -27,7 +27,7 @@ class Asked:
 
     key: Identifier | None  # the hub's number of the referral
     mrns: tuple[Identifier, ...]
-    identifiers: tuple[str, ...]  # `system|value`, of anything
+    numbers: tuple[tuple[str, str], ...]  # (type, `system|value`) of what is of no one child
     conditions: tuple[tuple[str, str], ...]  # (type, identifier) of updates without their request
     ids: tuple[str, ...]  # of ours, as references name them
 
@@ -36,24 +36,25 @@ def asked(submission: Submission, *, base_url: str, mrn_system: str | None) -> A
     """What the service has to look up before the submission can be understood."""
     request = submission.one("ServiceRequest")
     key = key_of(request) if request else None
-    identifiers = {str(i) for entry in submission.all for i in entry.identifiers}
-    identifiers |= {str(e.criteria) for e in submission.all if e.criteria}
+    numbers = {(e.type, str(i)) for e in submission.all for i in e.identifiers}
+    numbers |= set(conditions_of(submission))
     mrns = [i for e in submission.of("Patient") if (i := mrn_of(e, mrn_system))]
     ids = set()
     for entry in submission.all:
         for link in entry.links:
             text = link.element.get("reference", "")
             if named := conditional(text):
-                identifiers.add(str(named[1]))
+                numbers.add((named[0], str(named[1])))
                 mrns += [named[1]] if named[0] == "Patient" else []
             elif ours := in_base(text, base_url):
                 ids.add(ours.partition("/")[2])
             elif not text and (inner := logical(link)):
-                identifiers.add(str(inner))
+                numbers |= {(type_, str(inner)) for type_ in IMPERSONAL}
                 mrns += [inner] if "subject" in link.path or "patient" in link.path else []
     conditions = () if request else conditions_of(submission)
     mrns += [e.criteria for e in submission.of("Patient") if e.criteria]
-    return Asked(key, tuple(mrns), tuple(identifiers), conditions, tuple(ids))
+    shared = tuple(number for number in numbers if number[0] in IMPERSONAL)
+    return Asked(key, tuple(mrns), shared, conditions, tuple(ids))
 
 
 def conditions_of(submission: Submission) -> tuple[tuple[str, str], ...]:

@@ -16,10 +16,9 @@ from services.referral.mapping.inbound.asked import (
 )
 from services.referral.mapping.inbound.entries import Entry, Link, Submission
 from services.referral.mapping.inbound.graph import Directory
+from services.referral.mapping.terms import IMPERSONAL
 
 OURS = frozenset({"Patient", "Coverage", "RelatedPerson", "ServiceRequest", "Task"})
-# Of nobody in particular: the same row serves all children of the hub that sent it.
-IMPERSONAL = ("Practitioner", "PractitionerRole", "Organization", "Location", "HealthcareService")
 
 # References without which a referral cannot be read; any other may dangle, with a warning.
 ESSENTIAL = {
