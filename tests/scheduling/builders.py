@@ -214,12 +214,23 @@ class Child:
         """Wait for a mentor."""
         await self.hear(self.received(**changes), self.engaged(), self.confirmed())
 
-    async def assign(self, mentor_id: UUID = MENTOR, *, now: datetime = NOW) -> Assigned:
+    async def assign(
+        self,
+        mentor_id: UUID = MENTOR,
+        *,
+        now: datetime = NOW,
+        passed_reason: str | None = None,
+    ) -> Assigned:
         async with transaction(self.pool) as conn:
-            return await self.assign_in(conn, mentor_id, now=now)
+            return await self.assign_in(conn, mentor_id, now=now, passed_reason=passed_reason)
 
     async def assign_in(
-        self, conn: Connection, mentor_id: UUID = MENTOR, *, now: datetime = NOW
+        self,
+        conn: Connection,
+        mentor_id: UUID = MENTOR,
+        *,
+        now: datetime = NOW,
+        passed_reason: str | None = None,
     ) -> Assigned:
         """The same in a transaction that is not over yet."""
         return await assign(
@@ -228,7 +239,7 @@ class Child:
             mentor_id,
             assignment_id=uuid4(),
             assigned_by=SCHEDULER,
-            passed_reason=None,
+            passed_reason=passed_reason,
             now=now,
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -18,8 +18,10 @@ from services.chassis.db import Pool
 from services.chassis.health import Health
 from services.chassis.process import Service, apps
 from services.chassis.settings import ServiceSettings
+from services.chassis.work import Worker
 from services.scheduling.api.fhir import door
 from services.scheduling.api.staff import staff
+from services.scheduling.work import work
 from tests.scheduling.builders import NOW
 
 ISSUER = "https://identity.example"
@@ -126,3 +128,12 @@ async def open_door(pool: Pool) -> AsyncIterator[Door]:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as http:
             yield Door(http, names, clock)
+
+
+async def work_off(pool: Pool, *, days: int = 0) -> None:
+    """Do all that is due inside the service, so many days from now."""
+    clock = SetClock(NOW + timedelta(days=days))
+    worker = Worker(pool)
+    worker.inside = dict(work(cast(Any, SimpleNamespace(clock=clock, peers=None)))[0])
+    while await worker.run_inside(clock.now()):
+        pass

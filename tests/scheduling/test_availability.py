@@ -1,6 +1,7 @@
 """When a mentor can come: windows and hours warn, time off forbids."""
 
 import asyncio
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -81,11 +82,12 @@ def test_nothing_is_booked_in_time_off_and_touching_is_no_overlap() -> None:
     assert codes("2026-12-01T11:00") == []
 
 
-def test_nothing_is_booked_with_a_mentor_who_left() -> None:
-    mentor = make_availability(active=False)
+def test_nothing_is_booked_from_the_day_on_which_a_mentor_leaves() -> None:
+    mentor = make_availability(leaves_on=date(2026, 12, 2))
 
-    assert [p.code for p in availability_problems(slot("2026-12-01T16:00"), mentor)] == [
-        "mentor-inactive"
+    assert availability_problems(slot("2026-12-01T16:00"), mentor) == ()
+    assert [p.code for p in availability_problems(slot("2026-12-02T16:00"), mentor)] == [
+        "mentor-leaving"
     ]
 
 

@@ -65,7 +65,9 @@ async def test_a_closed_episode_cancels_what_is_planned_and_frees_the_mentor(
     }
     assert await states(child.pool) == ["booked", "cancelled"]
     told = await child.told()
-    assert told[-3:] == ["EpisodeClosing", "AppointmentCancelled", "EpisodeClosed"]
+    assert told[-4:] == [
+        *("EpisodeClosing", "AppointmentCancelled", "EpisodeClosed", "AssignmentEnded"),
+    ]
     assert (await child.body("AppointmentCancelled"))["reason"] == "agency"
     closed = await child.body("EpisodeClosed")
     assert (closed["reason"], closed["effective"]) == ("goals_achieved", "2026-11-29")

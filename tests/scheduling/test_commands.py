@@ -22,7 +22,7 @@ from tests.scheduling.builders import (
     make_plan,
     register,
 )
-from tests.scheduling.door import Door
+from tests.scheduling.door import Door, work_off
 
 
 async def states(child: Child) -> list[str]:
@@ -103,6 +103,16 @@ async def test_a_hub_that_is_to_end_ends_on_its_day(child: Child, door: Door) ->
 
     held = await child.body("EpisodeOnHold")
     assert (held["reason"], held["effective"]) == ("hub_inactive", "2026-11-27")
+
+
+async def test_a_day_that_is_far_off_keeps_no_nearer_one_waiting(child: Child) -> None:
+    await child.admit()
+    await child.hear(child.disengaged(TODAY + timedelta(days=90)))
+    await child.hear(child.disengaged(TODAY + timedelta(days=5)))
+
+    await work_off(child.pool, days=5)
+
+    assert (await child.body("EpisodeOnHold"))["effective"] == "2026-11-27"
 
 
 def door_context(door: Door) -> "Context":

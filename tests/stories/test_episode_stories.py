@@ -67,7 +67,7 @@ async def test_an_episode_is_held_with_its_hub_resumed_and_closed_by_a_person(
     told = await records.told(addresses, "scheduling", journey)
     assert told[told.index("EpisodeOnHold.v1") :] == [
         *("EpisodeOnHold.v1", "EpisodeResumed.v1", "EpisodeClosing.v1"),
-        *("AppointmentCancelled.v1", "EpisodeClosed.v1"),
+        *("AppointmentCancelled.v1", "EpisodeClosed.v1", "AssignmentEnded.v1"),
     ]
     assert (await records.told(addresses, "referral", journey)).count("ReferralClosed.v1") == 1
 

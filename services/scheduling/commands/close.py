@@ -12,9 +12,11 @@ from services.chassis.db import Connection
 from services.chassis.errors import Conflict, NotFound, Refused
 from services.chassis.rule_packs import in_force
 from services.scheduling.commands import appointments
+from services.scheduling.commands.ends import end_assignment
 from services.scheduling.domain import policy
 from services.scheduling.domain.appointments import CancelledBy
 from services.scheduling.domain.episodes import (
+    EndOfAssignment,
     EndReason,
     Episode,
     EpisodeState,
@@ -73,9 +75,11 @@ async def close_episode(conn: Connection, episode_id: UUID, end: End, *, now: da
         closed_by=end.closed_by,
         attempts=sorted(tried),
     )
-    await store.update_assignment_end(conn, episode.referral_id, ended=today)
     await store.update_waitlist_entry(conn, episode.referral_id, WaitState.LEFT)
     await outbox.append(conn, EpisodeClosed.model_validate(about), at=now)
+    await end_assignment(
+        conn, episode.referral_id, EndOfAssignment.EPISODE_CLOSED, last_day=today, now=now
+    )
     return await episode_of(conn, episode_id)
 
 

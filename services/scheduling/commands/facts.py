@@ -127,9 +127,7 @@ async def record_consent(
     )
     await settle_youth(conn, youth_id, now=now)
     if effective_at > now:
-        await work.add(
-            conn, SETTLE, {"youth_id": str(youth_id)}, due_at=effective_at, lane=str(youth_id)
-        )
+        await settle_at(conn, youth_id, effective_at)
 
 
 async def record_hub_engaged(
@@ -189,5 +187,9 @@ async def settle_again(conn: Connection, youth_id: UUID, *, now: datetime) -> No
 
 
 async def settle_on(conn: Connection, youth_id: UUID, day: date) -> None:
-    due_at = datetime.combine(day, time(), AGENCY)
-    await work.add(conn, SETTLE, {"youth_id": str(youth_id)}, due_at=due_at, lane=str(youth_id))
+    await settle_at(conn, youth_id, datetime.combine(day, time(), AGENCY))
+
+
+async def settle_at(conn: Connection, youth_id: UUID, due_at: datetime) -> None:
+    # In no lane: in one, a day that is far off would keep a nearer one waiting.
+    await work.add(conn, SETTLE, {"youth_id": str(youth_id)}, due_at=due_at, lane=None)

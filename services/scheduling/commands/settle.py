@@ -10,9 +10,11 @@ from services.chassis import outbox
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.chassis.rule_packs import in_force
+from services.scheduling.commands.ends import end_assignment, take_back_offer
 from services.scheduling.domain import policy
 from services.scheduling.domain.episodes import (
     Act,
+    EndOfAssignment,
     EpisodeState,
     Standing,
     WaitState,
@@ -20,6 +22,7 @@ from services.scheduling.domain.episodes import (
     reason_to_hold,
 )
 from services.scheduling.store import appointments as appointment_store
+from services.scheduling.store import assignments
 from services.scheduling.store import episodes as store
 from services.scheduling.store import facts as fact_store
 
@@ -75,24 +78,28 @@ async def join_waitlist(conn: Connection, case: Case) -> None:
 
 
 async def hold_wait(conn: Connection, case: Case) -> None:
+    await take_back_offer(conn, case.referral_id, now=case.now)
     await store.update_waitlist_entry(conn, case.referral_id, WaitState.HELD)
 
 
 async def leave_waitlist(conn: Connection, case: Case) -> None:
+    await take_back_offer(conn, case.referral_id, now=case.now)
     await store.update_waitlist_entry(conn, case.referral_id, WaitState.LEFT)
 
 
 async def close_pending(conn: Connection, case: Case) -> None:
     """The referral ended before service began: the mentor's hours are free again."""
     await store.update_episode(conn, case.referral_id, EpisodeState.CLOSED)
-    await store.update_assignment_end(conn, case.referral_id, ended=case.day)
+    await end_assignment(
+        conn, case.referral_id, EndOfAssignment.EPISODE_CLOSED, last_day=case.day, now=case.now
+    )
     await store.update_waitlist_entry(conn, case.referral_id, WaitState.LEFT)
 
 
 async def open_episode(conn: Connection, case: Case) -> None:
     """Gate 2 is passed: service may begin."""
     episode = await store.episode_by_referral(conn, case.referral_id)
-    assignment = await store.assignment_by_referral(conn, case.referral_id)
+    assignment = await assignments.assignment_by_referral(conn, case.referral_id)
     assert episode  # noqa: S101 (made with the assignment)
     assert assignment  # noqa: S101 (`next_act` asks for it)
     # A fact may be told late: nobody is served before there is a mentor.

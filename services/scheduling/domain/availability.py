@@ -14,19 +14,22 @@ from services.scheduling.domain.people import Problem, Window
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """A mentor's times around those that are to be booked. `taken` are her other sessions."""
+    """A mentor's times around those that are to be booked.
+
+    `taken` are her other sessions, `leaves_on` is the first day without her.
+    """
 
     windows: tuple[Window, ...]
     max_hours: float
-    active: bool = True
+    leaves_on: date | None = None
     away: tuple[Slot, ...] = ()
     taken: tuple[Slot, ...] = ()
 
 
 def availability_problems(slot: Slot, mentor: Availability) -> tuple[Problem, ...]:
     """Why this mentor cannot come at that time."""
-    if not mentor.active:
-        return (Problem("mentor-inactive", "The mentor no longer works here."),)
+    if mentor.leaves_on and mentor.leaves_on <= slot.day:
+        return (Problem("mentor-leaving", f"The mentor leaves on {mentor.leaves_on}."),)
     if any(overlaps(slot, away) for away in mentor.away):
         sentence = f"The mentor is away on {slot.day}: book another day or end the time off."
         return (Problem("mentor-away", sentence),)

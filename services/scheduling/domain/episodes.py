@@ -19,9 +19,14 @@ class WaitState(StrEnum):
     """Where a referral stands on the waiting list; its day of receipt is kept through all."""
 
     WAITING = "waiting"
+    OFFERED = "offered"
     HELD = "held"
     MATCHED = "matched"
+    REASSIGN = "reassign"  # in service, and without a mentor
     LEFT = "left"
+
+
+ON_THE_LIST = (WaitState.WAITING, WaitState.OFFERED)
 
 
 class EpisodeState(StrEnum):
@@ -40,6 +45,7 @@ class HoldReason(StrEnum):
     HUB_INACTIVE = "hub_inactive"
     CONSENT_REVOKED = "consent_revoked"
     ELIGIBILITY_LOST = "eligibility_lost"
+    SERVICE_GAP = "service_gap"
 
 
 class EndReason(StrEnum):
@@ -59,6 +65,19 @@ class EndReason(StrEnum):
 
 # What a youth needs is judged by a licensed clinician, as medical necessity was (E12 to E15).
 CLINICAL = frozenset({EndReason.GOALS_ACHIEVED, EndReason.NO_NECESSITY, EndReason.HIGHER_LEVEL})
+
+
+class EndOfAssignment(StrEnum):
+    """Why a mentor no longer serves a youth (DOMAIN 5.4)."""
+
+    MENTOR_LEFT = "mentor_left"
+    MENTOR_LEAVE = "mentor_leave"
+    FAMILY_REQUEST = "family_request"
+    YOUTH_REQUEST = "youth_request"
+    CLINICAL = "clinical"
+    CAPACITY = "capacity"
+    SAFETY = "safety"
+    EPISODE_CLOSED = "episode_closed"
 
 
 class EligibilityLost(StrEnum):
@@ -193,7 +212,7 @@ def next_act(facts: Standing, *, on: date) -> Act | None:
     if facts.received_on is None or facts.gate_one is None:
         return None
     if not facts.gate_one.stands:
-        return Act.HOLD_WAIT if facts.wait == WaitState.WAITING else None
+        return Act.HOLD_WAIT if facts.wait in ON_THE_LIST else None
     if facts.assigned:
         return Act.OPEN_EPISODE if may_open(facts, on=on) else None
     if facts.wait in (None, WaitState.HELD):
@@ -215,7 +234,7 @@ def act_on_end(facts: Standing) -> Act | None:
     """Before an episode has opened: free the place on the list, the mentor's hours, the episode."""
     if facts.episode == EpisodeState.PENDING:
         return Act.CLOSE_PENDING
-    if facts.wait in (WaitState.WAITING, WaitState.HELD):
+    if facts.wait in (*ON_THE_LIST, WaitState.HELD):
         return Act.LEAVE_WAITLIST
     return None
 
@@ -261,4 +280,4 @@ def reason_to_hold(facts: Standing, *, on: date) -> HoldReason | None:
     denied = facts.gate_one is not None and not facts.gate_one.stands
     if denied and facts.policy == EligibilityLost.PAUSE:
         return HoldReason.ELIGIBILITY_LOST
-    return None
+    return None if facts.assigned else HoldReason.SERVICE_GAP

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -111,7 +111,10 @@ class Supervisor:
 
 @dataclass(frozen=True, slots=True)
 class Mentor:
-    """A mentor as seen on one day: that day's supervisor, and the weekly hours already taken."""
+    """A mentor as seen on one day: that day's supervisor, and the weekly hours given or offered.
+
+    `leaves_on` is the first day without.
+    """
 
     mentor_id: UUID
     credential: Credential
@@ -124,6 +127,7 @@ class Mentor:
     supervisor: Supervisor | None
     hours_taken: float = 0.0
     active: bool = True
+    leaves_on: date | None = None
 
 
 def standing_problems(
@@ -137,6 +141,8 @@ def standing_problems(
     found = []
     if not mentor.active:
         found.append(Problem("mentor-inactive", "The mentor no longer works here."))
+    elif mentor.leaves_on:
+        found.append(Problem("mentor-leaving", f"The mentor leaves on {mentor.leaves_on}."))
     held = {paper.kind for paper in mentor.papers}
     found += [
         Problem(f"{kind}-missing", f"The mentor has no {kind} on file.")
@@ -171,6 +177,8 @@ def standing_until(mentor: Mentor, *, screenings: Collection[str]) -> date | Non
     if mentor.supervisor:
         ends += [paper.valid_to for paper in mentor.supervisor.papers if paper.kind == LICENCE]
         ends.append(mentor.supervisor.until)
+    if mentor.leaves_on:
+        ends.append(mentor.leaves_on - timedelta(days=1))
     return min((end for end in ends if end), default=None)
 
 

@@ -7,6 +7,7 @@ from contracts.rules import RulePack
 from services.scheduling.domain.appointments import SessionRules
 from services.scheduling.domain.episodes import EligibilityLost
 from services.scheduling.domain.matching import Factor, MatchingRules
+from services.scheduling.domain.offers import OfferRules
 
 
 def matching_rules(pack: RulePack, *, on: date) -> MatchingRules:
@@ -38,3 +39,10 @@ def attempts_before_disengaged(pack: RulePack, *, on: date) -> int:
     """Days on which a family was tried in vain before it counts as disengaged."""
     attempts: int = pack.value("episode.disengaged_attempts", on=on).value
     return attempts
+
+
+def offer_rules(pack: RulePack, *, on: date) -> OfferRules:
+    return OfferRules(
+        business_days=pack.value("clock.offer_expiry", on=on).value["business_days"],
+        holidays=frozenset(pack.value("holidays.massachusetts", on=on).value),
+    )

@@ -33,14 +33,13 @@ async def availability(conn: Connection, mentor_id: UUID, span: Slot) -> Availab
     """What a mentor has, and when she is away, at any time within a span."""
     row = await conn.fetchrow(
         """
-        SELECT m.windows, m.max_hours, s.active,
+        SELECT m.windows, m.max_hours, m.leaves_on,
                ARRAY (SELECT during FROM time_off
                        WHERE mentor_id = $1 AND during && tstzrange($2, $3)) AS away,
                ARRAY (SELECT during FROM appointment
                        WHERE mentor_id = $1 AND during && tstzrange($2, $3)
                          AND state IN ('booked', 'frozen', 'completed')) AS taken
           FROM mentor m
-          JOIN staff_member s ON s.staff_id = m.mentor_id
          WHERE m.mentor_id = $1
         """,
         *(mentor_id, span.start, span.end),
@@ -49,7 +48,7 @@ async def availability(conn: Connection, mentor_id: UUID, span: Slot) -> Availab
     return Availability(
         windows_of(row["windows"]),
         row["max_hours"],
-        active=row["active"],
+        leaves_on=row["leaves_on"],
         away=tuple(Slot(during.lower, during.upper) for during in row["away"]),
         taken=tuple(Slot(during.lower, during.upper) for during in row["taken"]),
     )

@@ -1,4 +1,4 @@
-"""The waiting list, assignments and episodes, and all that is known about one referral."""
+"""The waiting list and episodes, and all that is known about one referral."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
@@ -7,7 +7,6 @@ from uuid import UUID
 from contracts.codes import Attestation, HubService, Priority
 from services.chassis.db import Connection, Record
 from services.scheduling.domain.episodes import (
-    Assignment,
     EndReason,
     Episode,
     EpisodeState,
@@ -130,7 +129,8 @@ async def list_waitlist(
                r.hours_per_week, r.windows,
                ARRAY (SELECT mentor_id FROM assignment
                        WHERE youth_id = w.youth_id) AS mentors_before,
-               a.mentor_id, p.episode_id, p.state AS episode_state
+               a.mentor_id, p.episode_id, p.state AS episode_state,
+               (SELECT max(ended) FROM assignment WHERE referral_id = w.referral_id) AS gap_since
           FROM waitlist_entry w
           JOIN request r USING (referral_id)
           LEFT JOIN assignment a ON a.referral_id = w.referral_id AND a.ended IS NULL
@@ -155,6 +155,7 @@ def entry_of(row: Record) -> Entry:
         mentor_id=row["mentor_id"],
         episode_id=row["episode_id"],
         episode_state=EpisodeState(row["episode_state"]) if row["episode_state"] else None,
+        gap_since=None if row["mentor_id"] else row["gap_since"],
     )
 
 
@@ -173,58 +174,6 @@ def wish_of(row: Record) -> Wish:
 
 def gender_of(code: str | None) -> Gender | None:
     return Gender(code) if code else None
-
-
-# --- Assignments ---------------------------------------------------------------------------------
-
-
-async def add_assignment(
-    conn: Connection,
-    assignment: Assignment,
-    *,
-    assigned_by: UUID,
-    passed_over: int,
-    passed_reason: str | None,
-) -> bool:
-    """Give a youth a mentor; False if the referral has one already."""
-    added = await conn.fetchval(
-        """
-        INSERT INTO assignment
-               (assignment_id, referral_id, youth_id, mentor_id, supervisor_id, standing_until,
-                hours_per_week, score, reasons, passed_over, passed_reason, began, assigned_by)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-            ON CONFLICT (referral_id) WHERE ended IS NULL DO NOTHING
-        RETURNING true
-        """,
-        *(assignment.assignment_id, assignment.referral_id, assignment.youth_id),
-        *(assignment.mentor_id, assignment.supervisor_id, assignment.standing_until),
-        *(assignment.hours_per_week, assignment.score, list(assignment.reasons)),
-        *(passed_over, passed_reason, assignment.began, assigned_by),
-    )
-    return added is True
-
-
-async def assignment_by_referral(conn: Connection, referral_id: UUID) -> Assignment | None:
-    """The assignment that runs now."""
-    row = await conn.fetchrow(
-        """
-        SELECT assignment_id, referral_id, youth_id, mentor_id, supervisor_id, standing_until,
-               hours_per_week, score, reasons, began
-          FROM assignment
-         WHERE referral_id = $1 AND ended IS NULL
-        """,
-        referral_id,
-    )
-    if row is None:
-        return None
-    return Assignment(**{**dict(row), "reasons": tuple(row["reasons"])})
-
-
-async def update_assignment_end(conn: Connection, referral_id: UUID, *, ended: date) -> None:
-    await conn.execute(
-        "UPDATE assignment SET ended = $2 WHERE referral_id = $1 AND ended IS NULL",
-        *(referral_id, ended),
-    )
 
 
 # --- Episodes ------------------------------------------------------------------------------------

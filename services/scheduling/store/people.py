@@ -1,6 +1,7 @@
 """Mentors and supervisors, their papers, and who supervises whom."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -132,14 +133,55 @@ async def lock_mentor(conn: Connection, mentor_id: UUID) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a mentor works here; `leaves_on` is the first day without."""
+
+    active: bool
+    leaves_on: date | None
+
+
+async def standing_by_id(conn: Connection, mentor_id: UUID) -> Standing | None:
+    row = await conn.fetchrow(
+        """
+        SELECT s.active, m.leaves_on
+          FROM mentor m
+          JOIN staff_member s ON s.staff_id = m.mentor_id
+         WHERE m.mentor_id = $1
+        """,
+        mentor_id,
+    )
+    return Standing(**row) if row else None
+
+
+async def update_leaving(
+    conn: Connection, mentor_id: UUID, *, leaves_on: date | None, reason: str | None
+) -> None:
+    """Note from when on a mentor is gone; None for one who stays."""
+    await conn.execute(
+        "UPDATE mentor SET leaves_on = $2, leave_reason = $3 WHERE mentor_id = $1",
+        *(mentor_id, leaves_on, reason),
+    )
+
+
+async def update_active(conn: Connection, staff_id: UUID, *, active: bool) -> None:
+    await conn.execute(
+        """
+        UPDATE staff_member SET active = $2, version = version + 1, updated_at = now()
+         WHERE staff_id = $1 AND active <> $2
+        """,
+        *(staff_id, active),
+    )
+
+
 async def list_mentors(
     conn: Connection, *, on: date, mentor_id: UUID | None = None
 ) -> tuple[Mentor, ...]:
-    """Mentors as they stand on a day, all or one: supervisor of that day, hours given away."""
+    """Mentors as they stand on a day, all or one: that day's supervisor, hours given or offered."""
     rows = await conn.fetch(
         """
         SELECT m.mentor_id, s.active, m.credential, m.languages, m.gender, m.area, m.windows,
-               m.max_hours,
+               m.max_hours, m.leaves_on,
                (SELECT coalesce(jsonb_object_agg(kind, valid_to), '{}')
                   FROM paper WHERE staff_id = m.mentor_id) AS papers,
                v.supervisor_id, upper(v.during) - 1 AS supervised_until,
@@ -147,7 +189,9 @@ async def list_mentors(
                (SELECT coalesce(jsonb_object_agg(kind, valid_to), '{}')
                   FROM paper WHERE staff_id = v.supervisor_id) AS supervisor_papers,
                (SELECT coalesce(sum(hours_per_week), 0)
-                  FROM assignment WHERE mentor_id = m.mentor_id AND ended IS NULL) AS hours_taken
+                  FROM assignment WHERE mentor_id = m.mentor_id AND ended IS NULL)
+               + (SELECT coalesce(sum(hours_per_week), 0)
+                    FROM offer WHERE mentor_id = m.mentor_id AND state = 'open') AS hours_taken
           FROM mentor m
           JOIN staff_member s ON s.staff_id = m.mentor_id
           LEFT JOIN supervision v ON v.mentor_id = m.mentor_id AND v.during @> $1::date
@@ -173,6 +217,7 @@ def mentor_of(row: Record) -> Mentor:
         supervisor=supervisor_of(row),
         hours_taken=row["hours_taken"],
         active=row["active"],
+        leaves_on=row["leaves_on"],
     )
 
 

@@ -16,6 +16,7 @@ from services.scheduling.api.bodies.base import (
     Text,
     WeeklyTime,
 )
+from services.scheduling.domain.episodes import EndOfAssignment
 from services.scheduling.domain.people import (
     CREDENTIAL,
     LICENCE,
@@ -101,6 +102,25 @@ class NewMentor(Person):
 class MentorView(Body):
     mentor_id: UUID
     supervisor_id: UUID
+
+
+# --- Mentors who leave ---------------------------------------------------------------------------
+
+
+class MentorLeave(Body):
+    """`leaves_on` is the first day without: `mentor_left` for good, `mentor_leave` for a while."""
+
+    reason: Literal["mentor_left", "mentor_leave"]
+    leaves_on: date
+
+
+class LeavingView(Body):
+    """`referrals` need another mentor from that day on."""
+
+    mentor_id: UUID
+    leaves_on: date
+    reason: EndOfAssignment
+    referrals: tuple[UUID, ...]
 
 
 # --- When a mentor can come ----------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from services.scheduling.api.staff import (
     appointments,
+    assignments,
     calendars,
     episodes,
     mentors,
@@ -14,6 +15,7 @@ from services.scheduling.api.staff.mentors import register, register_supervisor
 # The modules stand here because each adds its routes to the one router.
 __all__ = [
     "appointments",
+    "assignments",
     "calendars",
     "episodes",
     "mentors",

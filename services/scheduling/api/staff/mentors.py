@@ -1,4 +1,4 @@
-"""Staff register mentors and their supervisors."""
+"""Staff register mentors and their supervisors, and say when a mentor leaves."""
 
 from uuid import UUID
 
@@ -8,9 +8,16 @@ from contracts.codes import Role
 from services.chassis.auth import staff_id
 from services.chassis.db import Connection
 from services.chassis.staff import Caller, Conn, touch
-from services.scheduling.api.bodies import MentorView, NewMentor, NewSupervisor
-from services.scheduling.api.staff.door import staff
-from services.scheduling.commands import people
+from services.scheduling.api.bodies import (
+    LeavingView,
+    MentorLeave,
+    MentorView,
+    NewMentor,
+    NewSupervisor,
+)
+from services.scheduling.api.staff.door import now_of, staff
+from services.scheduling.commands import leaving, people
+from services.scheduling.domain.episodes import EndOfAssignment
 
 
 @staff.post("/mentors", roles={Role.ADMIN}, status_code=201)
@@ -45,3 +52,31 @@ async def register_supervisor(conn: Connection, body: NewSupervisor, *, issuer: 
     person = body.as_staff_member(supervisor_id)
     await people.register_supervisor(conn, person, body.papers())
     return supervisor_id
+
+
+@staff.post("/mentors/{mentor_id}/leave", roles={Role.ADMIN, Role.SUPERVISOR})
+async def leave(
+    mentor_id: UUID, body: MentorLeave, conn: Conn, caller: Caller, request: Request
+) -> LeavingView:
+    """A mentor leaves: from that day on nothing is booked, and the youths are reassigned."""
+    told = await leaving.leave(
+        conn,
+        mentor_id,
+        EndOfAssignment(body.reason),
+        leaves_on=body.leaves_on,
+        now=now_of(request),
+    )
+    touch(request, f"PractitionerRole/{mentor_id}")
+    return LeavingView(
+        mentor_id=mentor_id,
+        leaves_on=told.leaves_on,
+        reason=told.reason,
+        referrals=told.referrals,
+    )
+
+
+@staff.post("/mentors/{mentor_id}/return", roles={Role.ADMIN, Role.SUPERVISOR}, status_code=204)
+async def come_back(mentor_id: UUID, conn: Conn, caller: Caller, request: Request) -> None:
+    """A mentor stays, or works again: youths who have been reassigned stay so."""
+    await leaving.come_back(conn, mentor_id)
+    touch(request, f"PractitionerRole/{mentor_id}")

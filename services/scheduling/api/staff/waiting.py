@@ -1,27 +1,25 @@
-"""Staff look at the waiting list, at the mentors for a youth, and give the youth one."""
+"""Staff look at who waits for a mentor, and at the mentors for a youth."""
 
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from fastapi import Query, Request
 
-from contracts.codes import Role
 from services.chassis.clock import agency_day
 from services.chassis.staff import Caller, Conn, touch
 from services.scheduling.api.bodies import (
-    AssignmentView,
     MatchView,
-    NewAssignment,
     PointsView,
     ReasonView,
     WaitingView,
 )
 from services.scheduling.api.staff.door import LISTS, names_of, now_of, staff
 from services.scheduling.commands import assign as assign_commands
+from services.scheduling.commands.assign import Waiting
 from services.scheduling.domain.episodes import WaitState
 from services.scheduling.domain.matching import Match
-from services.scheduling.domain.waitlist import Entry
+from services.scheduling.domain.waitlist import Entry, explained
 
 
 @staff.get("/waitlist", roles=LISTS)
@@ -35,10 +33,7 @@ async def list_waitlist(
     now = now_of(request)
     waiting = await assign_commands.waitlist(conn, states=state, now=now)
     touch(request, *(f"ServiceRequest/{entry.referral_id}" for entry in waiting.entries))
-    return [
-        waiting_view(entry, place, urgent=entry.priority in waiting.urgent, now=now)
-        for place, entry in enumerate(waiting.entries, 1)
-    ]
+    return waiting_views(waiting, now=now)
 
 
 @staff.get("/waitlist/{referral_id}/matches", roles=LISTS)
@@ -52,41 +47,27 @@ async def list_matches(
     return [match_view(match, names[match.mentor_id]) for match in found]
 
 
-@staff.post("/assignments", roles={Role.SCHEDULER}, status_code=201)
-async def assign_mentor(
-    body: NewAssignment, conn: Conn, caller: Caller, request: Request
-) -> AssignmentView:
-    """Give a waiting youth a mentor; the episode opens as soon as nothing else is missing."""
-    done = await assign_commands.assign(
-        conn,
-        body.referral_id,
-        body.mentor_id,
-        assignment_id=uuid4(),
-        assigned_by=caller.staff_id,
-        passed_reason=body.passed_reason,
-        now=now_of(request),
-    )
-    touch(request, f"ServiceRequest/{body.referral_id}")
-    assignment = done.assignment
-    return AssignmentView(
-        assignment_id=assignment.assignment_id,
-        referral_id=assignment.referral_id,
-        youth_id=assignment.youth_id,
-        mentor_id=assignment.mentor_id,
-        supervisor_id=assignment.supervisor_id,
-        standing_until=assignment.standing_until,
-        score=assignment.score,
-        reasons=assignment.reasons,
-        passed_over=done.passed_over,
-        episode_id=done.episode_id,
-        episode_state=done.episode,
-    )
+@staff.get("/reassignments", roles=LISTS)
+async def list_reassignments(conn: Conn, caller: Caller, request: Request) -> list[WaitingView]:
+    """Who is in service without a mentor, by need: urgent, longest gap, longest on our books."""
+    now = now_of(request)
+    waiting = await assign_commands.reassignments(conn, now=now)
+    touch(request, *(f"ServiceRequest/{entry.referral_id}" for entry in waiting.entries))
+    return waiting_views(waiting, now=now)
 
 
 # --- Views ---------------------------------------------------------------------------------------
 
 
-def waiting_view(entry: Entry, place: int, *, urgent: bool, now: datetime) -> WaitingView:
+def waiting_views(waiting: Waiting, *, now: datetime) -> list[WaitingView]:
+    whys = explained(waiting.entries, urgent=waiting.urgent)
+    return [
+        waiting_view(entry, place, why, urgent=entry.priority in waiting.urgent, now=now)
+        for place, (entry, why) in enumerate(zip(waiting.entries, whys, strict=True), 1)
+    ]
+
+
+def waiting_view(entry: Entry, place: int, why: str, *, urgent: bool, now: datetime) -> WaitingView:
     return WaitingView(
         place=place,
         referral_id=entry.referral_id,
@@ -104,6 +85,8 @@ def waiting_view(entry: Entry, place: int, *, urgent: bool, now: datetime) -> Wa
         mentor_id=entry.mentor_id,
         episode_id=entry.episode_id,
         episode_state=entry.episode_state,
+        gap_since=entry.gap_since,
+        because=why,
     )
 
 
