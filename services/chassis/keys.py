@@ -1,11 +1,14 @@
 """Other parties' public keys: fetched when needed, kept for a bounded time, and never guessed."""
 
 import asyncio
+import hashlib
 import json
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 
@@ -20,6 +23,7 @@ from services.chassis.auth import (
     Peer,
     Staff,
     Unauthenticated,
+    check_times,
     is_for,
     lives_at_most,
     partner_of,
@@ -38,6 +42,7 @@ FAILED_SECONDS = 2
 FETCH_SECONDS = 2.0
 MOST_BYTES = 65_536
 PEER_SECONDS = 60
+MOST_TOKENS = 1_000  # of partners, remembered as verified
 
 
 class Keys:
@@ -113,6 +118,7 @@ class Verifier:
     staff_jwks_url: str
     staff_audience: str
     sources: dict[str, Keys] = field(default_factory=dict)
+    seen: "OrderedDict[bytes, tuple[Key, dict[str, Any]]]" = field(default_factory=OrderedDict)
 
     def keys(self, url: str) -> Keys:
         return self.sources.setdefault(url, Keys(url, self.http))
@@ -121,8 +127,24 @@ class Verifier:
         """The partner of an access token that referral's token endpoint gave out."""
         kid, _ = unverified(token)
         key = await self.keys(self.peers["referral"] + "/internal/jwks").get(kid)
-        claims = verified(token, key, algorithms=TOKEN_ALGORITHMS, typ=(ACCESS_TOKEN,))
+        claims = self.verified_once(token, key)
         return partner_of(claims, issuer=self.token_url, audience=self.base_url)
+
+    def verified_once(self, token: str, key: Key) -> dict[str, Any]:
+        """The claims of an access token; its signature is computed once for each fetch of the key.
+
+        A partner sends one token for minutes, and the signature costs more than all else at the
+        door. Its times are looked at each time, and a key that its issuer took away counts no more.
+        """
+        digest = hashlib.sha256(token.encode()).digest()
+        if (found := self.seen.get(digest)) and found[0] is key:
+            check_times(found[1])
+            return found[1]
+        claims = verified(token, key, algorithms=TOKEN_ALGORITHMS, typ=(ACCESS_TOKEN,))
+        self.seen[digest] = key, claims
+        if len(self.seen) > MOST_TOKENS:
+            self.seen.popitem(last=False)
+        return claims
 
     async def staff(self, token: str) -> Staff:
         """The member of staff that the configured issuer's token names."""

@@ -2,13 +2,20 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from services.chassis.auth import KeysUnavailable, Unauthenticated, public_keys
-from services.chassis.keys import FRESH_SECONDS, KEPT_SECONDS, UNKNOWN_SECONDS, Keys
+from services.chassis.auth import (
+    ACCESS_TOKEN,
+    KeysUnavailable,
+    Unauthenticated,
+    public_keys,
+    sign,
+)
+from services.chassis.keys import FRESH_SECONDS, KEPT_SECONDS, UNKNOWN_SECONDS, Keys, Verifier
 
 FIRST = ECKey.generate_key("P-384", {"use": "sig"}, auto_kid=True)
 SECOND = ECKey.generate_key("P-256", {"use": "sig"}, auto_kid=True)
@@ -164,3 +171,79 @@ PASSED_OVER: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("key", PASSED_OVER.values(), ids=PASSED_OVER.keys())
 def test_a_key_that_nobody_should_trust_is_none(key: dict[str, Any]) -> None:
     assert public_keys({"keys": [key]}) == {}
+
+
+# --- A token that was verified before -------------------------------------------------------------
+
+
+class Clock:
+    """The time of day that tokens are judged by."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("services.chassis.auth.time", clock)
+    return clock
+
+
+def door(issuer: Issuer) -> Verifier:
+    url = "https://referral.test"
+    urls = ("https://token.test", "https://base.test", {"referral": url})
+    staff = ("https://staff.test", "https://staff.test/jwks", "waypost")
+    source = {f"{url}/internal/jwks": issuer.keys}
+    return Verifier("referral", issuer.keys.http, *urls, *staff, sources=source)
+
+
+def token_of(key: ECKey) -> str:
+    claims = {"iss": "https://token.test", "aud": "https://base.test", "client_id": "a"}
+    claims |= {"organisation_id": str(UUID(int=1)), "kind": "hub", "scope": "system/*.r"}
+    return sign(key, claims, lives_seconds=300, typ=ACCESS_TOKEN)
+
+
+async def test_a_token_that_was_good_is_refused_once_it_has_expired(clock: Clock) -> None:
+    verifier, token = door(Issuer(FIRST)), token_of(FIRST)
+    assert await verifier.partner(token) == await verifier.partner(token)
+    clock.now += 301
+
+    with pytest.raises(Unauthenticated):
+        await verifier.partner(token)
+
+
+async def test_a_token_that_was_good_is_refused_once_its_key_means_another(clock: Clock) -> None:
+    issuer, token = Issuer(FIRST), token_of(FIRST)
+    verifier = door(issuer)
+    await verifier.partner(token)
+    issuer.show(ECKey.generate_key("P-384", {"use": "sig", "kid": kid(FIRST)}))
+    issuer.now += FRESH_SECONDS + 1
+
+    with pytest.raises(Unauthenticated):
+        await verifier.partner(token)
+
+
+async def test_a_token_is_not_taken_for_another_of_the_same_claims(clock: Clock) -> None:
+    verifier, token = door(Issuer(FIRST)), token_of(FIRST)
+    await verifier.partner(token)
+    head, body, signature = token.split(".")
+    forged = ".".join((head, body, signature[::-1]))
+
+    with pytest.raises(Unauthenticated):
+        await verifier.partner(forged)
+
+
+async def test_no_more_tokens_are_remembered_than_fit(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.chassis.keys.MOST_TOKENS", 2)
+    verifier = door(Issuer(FIRST))
+
+    for _ in range(4):
+        await verifier.partner(token_of(FIRST))
+
+    assert len(verifier.seen) == 2
