@@ -3,7 +3,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 UV := uv==0.13.9
 WORKERS := --numprocesses auto --dist loadgroup --no-loadscope-reorder
-.PHONY: setup up down demo fmt lint test test-fast contracts check faults
+.PHONY: setup up down demo fmt lint test test-fast contracts check faults soak
 
 setup: $(INSTALLED)
 up: setup; $(BIN)/python -m deploy.local.up
@@ -15,7 +15,8 @@ test: setup; $(BIN)/pytest $(WORKERS)
 test-fast: setup; $(BIN)/pytest $(WORKERS) -m "not kafka"
 contracts: setup; $(BIN)/python -m contracts.generate && $(BIN)/python -m services.cli.capabilities
 check: lint test
-faults: setup; $(BIN)/pytest tests/fault
+faults: setup; $(BIN)/python -m tests.fault.harness
+soak: setup; SEEDS=$${SEEDS:-10} SECONDS=$${SECONDS:-300} REPORT=$${REPORT:-tests/fault/reports/soak.md} $(BIN)/python -m tests.fault.harness
 
 $(INSTALLED): requirements.lock
 	deploy/local/packages.sh venv

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from hypothesis import strategies as st
-from hypothesis.stateful import invariant, rule
+from hypothesis.stateful import invariant, precondition, rule
 
 from services.chassis import work
 from services.chassis.db import Connection, Pool, transaction
@@ -20,11 +20,12 @@ from tests.chassis.rig import NOW
 from tests.postgres import Server
 
 INSTANCES = ("a", "b")
-LANES = (None, "hub/1", "hub/2")
+LANES = (None, "hub/1")
 ANY = UUID(int=0)
 EFFECT = "INSERT INTO effect (stream_id, producer, sequence) VALUES ($1, $2, $3)"
 
 which_instance = st.sampled_from(INSTANCES)
+which_kind = st.sampled_from(["note", "tell", "tell"])
 
 
 @dataclass
@@ -69,9 +70,10 @@ class WorkMachine(Machine):
 
     # --- What happens ----------------------------------------------------------------------------
 
-    @rule(kind=st.sampled_from(["note", "tell"]), lane=st.sampled_from(LANES))
-    def add(self, kind: str, lane: str | None) -> None:
-        self.run(self.add_(kind, lane))
+    @rule(kinds=st.lists(which_kind, min_size=1, max_size=3), lane=st.sampled_from(LANES))
+    def add(self, kinds: list[str], lane: str | None) -> None:
+        for kind in kinds:
+            self.run(self.add_(kind, lane))
 
     async def add_(self, kind: str, lane: str | None) -> None:
         async with transaction(self.pool) as conn:
@@ -101,10 +103,13 @@ class WorkMachine(Machine):
             await asked.wait()
             self.in_hand[by].append(InHand(task, answer))
 
-    @rule(by=which_instance, well=st.booleans())
-    def end_call(self, by: str, well: bool) -> None:
-        if self.in_hand[by]:
-            self.run(self.end_call_(self.in_hand[by].pop(0), well))
+    @precondition(lambda self: any(self.in_hand.values()))
+    @rule(well=st.sampled_from([True, True, False]), which=st.integers(0, 9))
+    def end_call(self, well: bool, which: int) -> None:
+        calls = [(one, by) for by in INSTANCES for one in self.in_hand[by]]
+        one, by = calls[which % len(calls)]
+        self.in_hand[by].remove(one)
+        self.run(self.end_call_(one, well))
 
     async def end_call_(self, one: InHand, well: bool) -> None:
         if well:

@@ -1,0 +1,176 @@
+"""`make faults`: breaks a whole stack under load, and finds whatever was lost, doubled or mixed up.
+
+Each seed has a stack of its own: four services, gateway, PostgreSQL and Apache Kafka as real
+processes. Exit status 0 when every seed is green. SEEDS (a number, or seeds with commas), SEED,
+SECONDS, RATE (light events a second) and WEAKNESS are read from the environment; REPORT names a
+page to write.
+"""
+
+import asyncio
+import contextlib
+import io
+import logging
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from uuid import UUID
+
+from deploy.demo.actors import World
+from deploy.demo.cast import Cast
+from deploy.local.machine import say
+from deploy.local.stack import Addresses
+from tests.fault import checker, report
+from tests.fault.history import History
+from tests.fault.load import Children, Light
+from tests.fault.nemesis import BESIDE, KAFKA, Act, Nemesis, of_services
+from tests.fault.report import RECOVERY_SECONDS, Outcome
+from tests.fault.stand import Stand
+
+FIRST_SEED = 31
+SEEDS, SECONDS, EVENTS_PER_SECOND = 3, 60.0, 350
+CHILDREN = 10
+HISTORIES = Path("var/faults")
+
+
+async def run(
+    stand: Stand,
+    seed: int,
+    *,
+    seconds: float,
+    events_per_second: float,
+    decks: Sequence[Mapping[str, Act]],
+    children: int = 0,
+    tellers: Sequence[str] = (),
+    patience: float = RECOVERY_SECONDS,
+) -> Outcome:
+    """Load and break a stand that is up, let it heal, and judge what is left.
+
+    Without children only what the light load told is looked at: a stand may have had other runs.
+    """
+    history = History(HISTORIES / f"seed-{seed}.jsonl")
+    nemesis = Nemesis(stand, history, seed)
+    light = Light(stand, history, seed, tellers=tellers)
+    begun_with = await nemesis.records.there()
+    dsns = {name: stand.dsn(name) for name in stand.names}
+    ways = await referred(stand, history, seed, children) if children else None
+    streams = None if ways else light.youths
+    silent = io.StringIO()
+    with contextlib.redirect_stdout(silent):
+        broken = asyncio.Event()  # until the last fault is over the load goes on
+        async with asyncio.TaskGroup() as all_:
+            all_.create_task(light.run(events_per_second=events_per_second, until=broken))
+            if ways:
+                all_.create_task(ways.run(seconds=seconds))
+            await nemesis.run(seconds=seconds, decks=decks)
+            broken.set()
+        await asyncio.to_thread(stand.heal)
+        history.write("healed", name="everything")
+        recovery, unseen = await recovered(stand, dsns, patience, streams)
+        problems = await ways.finish() if ways else []
+        if ways and (await recovered(stand, dsns, patience))[0] is None:
+            recovery = None
+    history.write("recovered", seconds=recovery, unseen=unseen)
+    found = await checker.read(dsns, streams)
+    history.close()
+    return Outcome(
+        seed=seed,
+        seconds=seconds,
+        history=history,
+        verdict=checker.judge(history, found, stand.listeners),
+        events=sum(map(len, found.stored.values())),
+        effects=sum(map(len, found.effects.values())),
+        published=await nemesis.records.published() - begun_with,
+        recovery=recovery,
+        unseen=unseen,
+        children=len(ways.begun) if ways else 0,
+        problems=problems,
+    )
+
+
+async def referred(stand: Stand, history: History, seed: int, count: int) -> Children:
+    cast = Cast(World(Addresses.read(stand.home), run=f"faults-{seed}"), seed)
+    await cast.subscribe()
+    return Children(cast, history, count)
+
+
+async def recovered(
+    stand: Stand,
+    dsns: Mapping[str, str],
+    patience: float,
+    streams: Sequence[UUID] | None = None,
+) -> tuple[float | None, int]:
+    """Seconds until every effect is there, or None and how many are not."""
+    begun, left = time.monotonic(), -1
+    while (passed := time.monotonic() - begun) < patience:
+        found = await checker.unseen(dsns, stand.listeners, streams)
+        left = left if found is None else found
+        if found == 0:
+            return passed, 0
+        await asyncio.sleep(0.25)
+    return None, left
+
+
+def whole(seed: int, *, seconds: float, rate: float, weakness: str) -> Outcome:
+    """One seed on a stack of its own, which is removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="waypost-faults-"))
+    stand = Stand(folder / "stack", weakness=weakness)
+    try:
+        stand.up()
+        say(f"Seed {seed}: breaking it for {seconds:.0f} s")
+        return asyncio.run(
+            run(
+                stand,
+                seed,
+                seconds=seconds,
+                events_per_second=rate,
+                decks=[of_services(stand.names), BESIDE, KAFKA],
+                children=CHILDREN,
+            )
+        )
+    finally:
+        if kept := os.environ.get("KEEP_LOGS"):
+            shutil.copytree(stand.folder.log, Path(kept) / f"seed-{seed}", dirs_exist_ok=True)
+        stand.remove()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def seeds() -> list[int]:
+    if one := os.environ.get("SEED"):
+        return [int(one)]
+    given = os.environ.get("SEEDS", str(SEEDS))
+    if "," in given:
+        return [int(part) for part in given.split(",") if part]
+    return list(range(FIRST_SEED, FIRST_SEED + int(given)))
+
+
+def machine() -> str:
+    return (
+        f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()};"
+        " load, services, PostgreSQL and Apache Kafka share them."
+    )
+
+
+def main() -> None:
+    seconds = float(os.environ.get("SECONDS") or SECONDS)
+    rate = float(os.environ.get("RATE") or EVENTS_PER_SECOND)
+    weakness = os.environ.get("WEAKNESS", "")
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)  # most of it is meant to fail
+    outcomes = []
+    for seed in seeds():
+        outcomes.append(whole(seed, seconds=seconds, rate=rate, weakness=weakness))
+        report.show(outcomes[-1])
+    if name := os.environ.get("REPORT"):
+        title = f"{len(outcomes)} x {seconds:.0f} s of faults"
+        Path(name).write_text(report.page(outcomes, title=title, machine=machine()))
+    for outcome in outcomes:
+        sys.stdout.write(outcome.line() + "\n")
+    sys.exit(1 if any(outcome.red for outcome in outcomes) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Who uses the stack while it breaks: clients of the light load, and children on their real way."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from uuid import UUID
+
+import httpx
+
+from deploy.demo.actors import Refusal
+from deploy.demo.cast import Cast, arrive, begin
+from deploy.demo.children import without_goals
+from deploy.demo.journey import Journey
+from tests.fault.history import Act, Answer, History
+from tests.fault.stand import Stand
+
+CLIENTS = 8
+YOUTHS = 80
+FEWEST, MOST = 8, 24  # events of one act
+FAILS = 0.03  # of the acts are rolled back on purpose
+SLOW = 0.2  # of them hold their transaction open for a while
+SLOWEST_SECONDS = 0.03
+REPEATS = 0.02  # of the acknowledged acts are sent again under the same key
+AGAIN_SECONDS = 0.2
+LAST_CHILD = 0.6  # of the run: who is referred later could not come far
+CHILD_SECONDS = 4.0  # between the referrals of two children
+
+
+class Light:
+    """Clients that together send `events` in `seconds`, each waiting for its own answer."""
+
+    def __init__(
+        self, stand: Stand, history: History, seed: int, *, tellers: Sequence[str] = ()
+    ) -> None:
+        self.history, self.chance = history, random.Random(f"light {seed}")
+        self.tellers = tellers or stand.names
+        self.urls = {name: stand.url(name) for name in self.tellers}
+        self.youths = [UUID(int=self.chance.getrandbits(128)) for _ in range(YOUTHS)]
+        self.sent = 0
+
+    async def run(self, *, events_per_second: float, until: asyncio.Event) -> None:
+        """A client that had to wait makes up for it: what was lost in faults is sent later."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        limits = httpx.Limits(max_keepalive_connections=CLIENTS)
+        async with httpx.AsyncClient(timeout=10, limits=limits, trust_env=False) as http:
+
+            async def client() -> None:
+                while not until.is_set():
+                    if self.sent < events_per_second * (loop.time() - begun):
+                        await self.act(http)
+                    else:
+                        await asyncio.sleep(0.01)
+
+            async with asyncio.TaskGroup() as clients:
+                for _ in range(CLIENTS):
+                    clients.create_task(client())
+
+    async def act(self, http: httpx.AsyncClient) -> None:
+        chance = self.chance
+        streams = chance.sample(self.youths, chance.randint(FEWEST, MOST))
+        body = {
+            "streams": [str(stream) for stream in streams],
+            "pause": chance.random() * SLOWEST_SECONDS if chance.random() < SLOW else 0,
+            "fail": chance.random() < FAILS,
+        }
+        key = UUID(int=chance.getrandbits(128))
+        act = self.history.invoke(Act(key, chance.choice(self.tellers), len(streams)))
+        self.sent += len(streams)
+        patient, repeat = chance.random() < 0.5, chance.random() < REPEATS
+        answer = await self.send(http, act, body)
+        for _ in range(20):
+            if answer != "info" or not patient:
+                break
+            await asyncio.sleep(AGAIN_SECONDS)
+            answer = await self.send(http, act, body)
+        if answer == "ok" and repeat:
+            await self.send(http, act, body)
+        if answer == "fail":
+            self.sent -= len(streams)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def send(self, http: httpx.AsyncClient, act: Act, body: object) -> Answer:
+        status, answer = 0, "info"
+        try:
+            response = await http.post(f"{self.urls[act.to]}/light/{act.key}", json=body)
+            status = response.status_code
+            # A 503 may speak of a commit whose answer was lost.
+            answer = "ok" if status == 200 else "fail" if status < 500 else "info"
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            answer = "fail"
+        except httpx.HTTPError:
+            pass
+        self.history.answer(act, answer, status)  # type: ignore[arg-type]
+        return answer  # type: ignore[return-value]
+
+
+class Children:
+    """Hubs refer children and staff act on them, all through the gateway, while it breaks."""
+
+    def __init__(self, cast: Cast, history: History, count: int) -> None:
+        self.cast, self.history = cast, history
+        self.journeys = cast.journeys(count)
+        for journey in self.journeys[1::4]:
+            journey.sent = 3
+        for journey in self.journeys[2::4]:
+            journey.child, journey.amended = without_goals(journey.child), True
+        self.begun: list[Journey] = []
+        self.refused: list[str] = []
+
+    async def run(self, *, seconds: float) -> None:
+        """Begin with a child every few seconds; returns when all of them are in service."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds * LAST_CHILD
+        async with asyncio.TaskGroup() as ways:
+            for number, journey in enumerate(self.journeys):
+                if loop.time() > until:
+                    return
+                self.begun.append(journey)
+                ways.create_task(self.way(journey, number))
+                await asyncio.sleep(CHILD_SECONDS)
+
+    async def way(self, journey: Journey, number: int) -> None:
+        try:
+            await arrive(journey)
+            self.history.write("referred", referral=journey.referral_id, hub=journey.hub)
+            await begin(journey, number)
+            self.history.write("in service", referral=journey.referral_id)
+        except Refusal as refusal:
+            self.refused.append(str(refusal))
+            self.history.write("refused", why=str(refusal))
+
+    async def finish(self) -> list[str]:
+        """Their sessions are held and read; gives what is not as it should be, in words."""
+        if self.refused:
+            return self.refused
+        with suppress(Refusal):
+            await self.cast.see(self.begun)
+        account = await self.cast.settled([j.referral_id for j in self.begun])
+        return [f"{line.placer}: {p}" for line in account.lines for p in line.problems]

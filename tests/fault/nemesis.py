@@ -1,0 +1,236 @@
+"""Who breaks things: a seeded mix of faults, of the services and of what they stand on, at once."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from signal import SIGCONT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from deploy.local.kafka import silent_client
+from services.chassis.db import connect
+from services.chassis.envelope import to_headers
+from services.chassis.outbox import envelope
+from tests.fault import stand as damages
+from tests.fault.history import History
+from tests.fault.stand import Stand, partitions_of
+
+LONGEST_QUIET_SECONDS = 3.0
+INJECTED = 40  # events told again at once, by nobody's relay
+PAUSES = (1.0, 5.0)
+
+Act = Callable[["Nemesis"], object]
+
+
+class Nemesis:
+    """One track for each deck of faults, all at once: so a service may die while the log is lost.
+
+    A track goes on when what it broke runs again, after a quiet moment; whether it is ready by
+    then is nobody's care before the end.
+    """
+
+    def __init__(self, stand: Stand, history: History, seed: int) -> None:
+        self.stand, self.history = stand, history
+        self.chance = random.Random(f"nemesis {seed}")
+        self.records = Records(stand)
+
+    async def run(self, *, seconds: float, decks: Sequence[Mapping[str, Act]]) -> None:
+        until = asyncio.get_running_loop().time() + seconds
+        async with asyncio.TaskGroup() as tracks:
+            tracks.create_task(asyncio.sleep(seconds))  # also when there is nothing to break
+            for number, deck in enumerate(filter(None, decks)):
+                chance = random.Random(f"{self.chance.random()} {number}")
+                tracks.create_task(self.track(deck, chance, until))
+
+    async def track(self, deck: Mapping[str, Act], chance: random.Random, until: float) -> None:
+        loop = asyncio.get_running_loop()
+        for name in shuffled(sorted(deck), chance):
+            await asyncio.sleep(chance.uniform(0.1, LONGEST_QUIET_SECONDS))
+            if loop.time() > until:
+                return
+            fault = self.history.fault(name)
+            await deck[name](self)  # type: ignore[misc]
+            self.history.healed(fault)
+
+    async def apart(self, act: Callable[..., object], *arguments: object) -> None:
+        await asyncio.to_thread(act, *arguments)
+
+
+def shuffled(names: Sequence[str], chance: random.Random) -> Iterator[str]:
+    """Every fault once in a random order, then all of them again in another."""
+    while True:
+        yield from chance.sample(names, len(names))
+
+
+# --- Of a process --------------------------------------------------------------------------------
+
+
+def killed(part: str, signal: int) -> Act:
+    """It dies, or ends as it likes to, and is started again."""
+
+    async def act(nemesis: Nemesis) -> None:
+        stand, before = nemesis.stand, nemesis.stand.pid(part)
+        stand.kill(part, signal)
+        async with asyncio.timeout(60):
+            while stand.pid(part) in (None, before):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    return act
+
+
+def paused(part: str, shortest: float, longest: float) -> Act:
+    """It stands still, its connections open, and goes on as if nothing had been."""
+
+    async def act(nemesis: Nemesis) -> None:
+        nemesis.stand.kill(part, SIGSTOP)
+        try:
+            await asyncio.sleep(nemesis.chance.uniform(shortest, longest))
+        finally:
+            nemesis.stand.kill(part, SIGCONT)
+
+    return act
+
+
+async def rolling_restart(nemesis: Nemesis) -> None:
+    for name in nemesis.stand.names:
+        await killed(name, SIGTERM)(nemesis)  # type: ignore[misc]
+        await nemesis.apart(nemesis.stand.wait_for, name)
+
+
+# --- Of the log ----------------------------------------------------------------------------------
+
+
+class Records:
+    """How many records Kafka has stored, whatever it has lost since."""
+
+    def __init__(self, stand: Stand) -> None:
+        self.stand, self.gone, self.injected = stand, 0, 0
+
+    async def there(self) -> int:
+        address = self.stand.kafka.address
+        probe = AIOKafkaConsumer(bootstrap_servers=address)
+        with silent_client():
+            numbers = await partitions_of(address, self.stand.topics)
+            partitions = [TopicPartition(t, n) for t in numbers for n in range(numbers[t])]
+            await probe.start()
+            try:
+                return sum((await probe.end_offsets(partitions)).values())
+            finally:
+                # aiokafka may cancel its caller instead (STACK.md section 3).
+                with suppress(asyncio.CancelledError):
+                    await probe.stop()
+
+    async def published(self) -> int:
+        """By the relays alone."""
+        return await self.there() + self.gone - self.injected
+
+
+def loses(damage: Callable[[Stand], None]) -> Act:
+    async def act(nemesis: Nemesis) -> None:
+        records, before = nemesis.records, 0
+        with suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(10):
+                before = await records.there()
+        await nemesis.apart(nemesis.stand.kafka_loses, damage)
+        records.gone += max(0, before - await records.there())
+
+    return act
+
+
+def broker(signal: int) -> Act:
+    """The broker dies or ends, and comes back with all its records."""
+
+    async def act(nemesis: Nemesis) -> None:
+        await killed("kafka", signal)(nemesis)  # type: ignore[misc]
+        await nemesis.apart(nemesis.stand.until_kafka_is_ready)
+
+    return act
+
+
+async def partition_added(nemesis: Nemesis) -> None:
+    topic = nemesis.chance.choice(nemesis.stand.topics)
+    with suppress(KafkaError):
+        await nemesis.apart(nemesis.stand.add_partition, topic)
+
+
+async def told_again(nemesis: Nemesis) -> None:
+    """Old and new events of one service, published or not, come once more, in no order."""
+    name = nemesis.chance.choice(nemesis.stand.names)
+    with suppress(KafkaError, OSError, asyncpg.PostgresError):
+        async with asyncio.timeout(10):
+            conn = await connect(nemesis.stand.dsn(name))
+            try:
+                late = await conn.fetch(
+                    """
+                    SELECT event_id, event_type, stream_id, sequence, occurred_at, body, headers
+                      FROM event
+                     ORDER BY position DESC
+                     LIMIT 10 * $1
+                    """,
+                    INJECTED,
+                )
+            finally:
+                await conn.close()
+            rows = nemesis.chance.sample(late, min(INJECTED, len(late)))
+            records = [
+                (str(e.stream.stream_id).encode(), e.body, to_headers(e))
+                for e in (envelope(row, name) for row in rows)
+            ]
+            await inject(nemesis, f"{name}.v1", records + records[::2])
+
+
+async def garbage(nemesis: Nemesis) -> None:
+    """Records that are none of our events, on a topic that we hear."""
+    records = [(b"no key of ours", b"\x00\xff", [("ce_type", b"\xff")]), (b"", b"{}", [])]
+    with suppress(KafkaError):
+        await inject(nemesis, nemesis.chance.choice(nemesis.stand.topics), records)
+
+
+async def inject(
+    nemesis: Nemesis, topic: str, records: Sequence[tuple[bytes, bytes, list[tuple[str, bytes]]]]
+) -> None:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=nemesis.stand.kafka.address, request_timeout_ms=5_000
+    )
+    with silent_client():
+        try:
+            await producer.start()
+            for key, value, headers in records:
+                await producer.send_and_wait(topic, value, key=key, headers=headers)
+                nemesis.records.injected += 1
+        finally:
+            await producer.stop()
+
+
+# --- Decks ---------------------------------------------------------------------------------------
+
+
+def of_services(names: Sequence[str]) -> dict[str, Act]:
+    deck: dict[str, Act] = {"rolling restart": rolling_restart}
+    for name in names:
+        deck[f"kill -9 {name}"] = killed(name, SIGKILL)
+        deck[f"TERM {name}"] = killed(name, SIGTERM)
+        deck[f"pause {name}"] = paused(name, *PAUSES)
+    return deck
+
+
+BESIDE: dict[str, Act] = {
+    "postgres stops at once": killed("postgres", SIGQUIT),
+    "kill -9 gateway": killed("gateway", SIGKILL),
+    "told again, in no order": told_again,
+    "told again, in no order, later": told_again,
+    "garbage": garbage,
+    "partition added": partition_added,
+}
+KAFKA: dict[str, Act] = {
+    "kafka kill -9": broker(SIGKILL),
+    "kafka TERM": broker(SIGTERM),
+    "kafka pause": paused("kafka", 2.0, 8.0),
+    "log wiped": loses(damages.wipe),
+    "log cut": loses(damages.cut),
+    "log grown again": loses(damages.empty),
+    "offsets deleted": loses(damages.forget_offsets),
+}

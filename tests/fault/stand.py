@@ -1,0 +1,173 @@
+"""What the harness breaks: the whole stack of `make up`, its four services with the light load.
+
+`Bare` is the same machinery with two services that do nothing else, for what must be quick.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from signal import SIGCONT, SIGKILL
+
+import asyncpg
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+
+from deploy.local.kafka import silent_client
+from deploy.local.machine import wait_until
+from deploy.local.part import Part
+from deploy.local.postgres import make_database, until_answers
+from deploy.local.stack import READY_SECONDS, SERVICES, Stack
+from services.chassis.migrate import migrate
+from tests.fault.light import HEARS, TABLES
+
+GONE_SECONDS = 30
+
+
+class Stand(Stack):
+    """A stack to break. Every part comes back by itself; Kafka with another disk if need be."""
+
+    names: tuple[str, ...] = SERVICES
+    light_only = False  # the light load and nothing else
+
+    def __init__(self, home: Path, *, weakness: str = "", simulators: bool = True) -> None:
+        super().__init__(home, simulators=simulators, clock="demo")
+        self.weakness = weakness
+        self.traces = "none"  # a trace page would be one more process, and nobody reads it here
+
+    @property
+    def listeners(self) -> list[tuple[str, str]]:
+        """Every pair of a consumer and a producer that it hears."""
+        return [(c, p) for c in self.names for p in HEARS[c] if p in self.names]
+
+    @property
+    def topics(self) -> list[str]:
+        return [f"{name}.v1" for name in self.names]
+
+    def service(self, name: str) -> Part:
+        part = super().service(name)
+        command = [part.command[0], "-m", "tests.fault.process", name]
+        command += ["alone"] if self.light_only else []
+        return replace(part, command=command, env=part.env | {"WEAKNESS": self.weakness})
+
+    async def make_databases(self) -> None:
+        superuser = self.postgres.dsn()
+        await until_answers(superuser, seconds=READY_SECONDS)
+        for name in self.names:
+            await make_database(superuser, f"waypost_{name}", self.secret(f"database-{name}"))
+            await migrate(name, self.dsn(name))
+            conn = await asyncpg.connect(self.dsn(name))
+            try:
+                for table in TABLES:
+                    await conn.execute(table)
+            finally:
+                await conn.close()
+
+    def change(self, weakness: str) -> None:
+        """Let the services begin again with another weakness, or with none."""
+        if weakness == self.weakness:
+            return
+        self.weakness = weakness
+        before = {name: self.pid(name) for name in self.names}
+        self.folder.plan(self.everything())
+        for name in self.names:
+            wait_until(lambda n=name: self.pid(n) not in (None, before[n]), 60, f"{name} stayed")  # type: ignore[misc]
+            self.wait_for(name)
+
+    # --- What can happen to Kafka ----------------------------------------------------------------
+
+    def kafka_loses(self, damage: Callable[["Stand"], None]) -> None:
+        """Kill the broker, let `damage` happen to its disk, start it again; returns when ready."""
+        self.folder.held("kafka").touch()
+        self.kill("kafka", SIGKILL)
+        wait_until(lambda: self.pid("kafka") is None, GONE_SECONDS, "Kafka stayed")
+        damage(self)
+        self.start("kafka")
+        self.until_kafka_is_ready()
+
+    def until_kafka_is_ready(self) -> None:
+        asyncio.run(self.make_topics())
+
+    def add_partition(self, topic: str) -> None:
+        asyncio.run(add_partition(self.kafka.address, topic))
+
+    def heal(self) -> None:
+        """End whatever holds a part down or still; returns when everything can work."""
+        for part in self.everything():
+            self.kill(part.name, SIGCONT)
+            self.folder.held(part.name).unlink(missing_ok=True)
+        self.wait_for_everything()
+        self.until_kafka_is_ready()
+
+
+class Bare(Stand):
+    """A producer, a consumer, PostgreSQL and Kafka."""
+
+    names = ("referral", "scheduling")
+    light_only = True
+
+    def __init__(self, home: Path, *, weakness: str = "") -> None:
+        super().__init__(home, weakness=weakness, simulators=False)
+
+    def everything(self) -> list[Part]:
+        return [*self.infrastructure(), *map(self.service, self.names)]
+
+    @property
+    def listeners(self) -> list[tuple[str, str]]:
+        return [("scheduling", "referral")]
+
+
+# --- Damages -------------------------------------------------------------------------------------
+
+
+def wipe(stand: Stand) -> None:
+    """The disk is replaced: records, topics and committed offsets are gone."""
+    stand.kafka.wipe()
+    stand.kafka.prepare()
+
+
+def cut(stand: Stand) -> None:
+    """Every topic's segments end in the middle; committed offsets stay."""
+    for topic in stand.topics:
+        for segment in stand.kafka.data.glob(f"{topic}-*/*.log"):
+            with segment.open("r+b") as file:
+                file.truncate(segment.stat().st_size // 2)
+
+
+def empty(stand: Stand) -> None:
+    """Every topic begins at 0 again and grows past what is committed; offsets stay."""
+    for topic in stand.topics:
+        remove_segments(stand, topic)
+
+
+def forget_offsets(stand: Stand) -> None:
+    """Nobody knows any more how far a consumer had come: all of it comes again."""
+    remove_segments(stand, "__consumer_offsets")
+
+
+def remove_segments(stand: Stand, topic: str) -> None:
+    for file in stand.kafka.data.glob(f"{topic}-*/*"):
+        if file.name != "partition.metadata":
+            file.unlink()
+
+
+async def add_partition(address: str, topic: str) -> None:
+    number = (await partitions_of(address, [topic]))[topic]
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    with silent_client():
+        await admin.start()
+        try:
+            await admin.create_partitions({topic: NewPartitions(total_count=number + 1)})
+        finally:
+            await admin.close()
+
+
+async def partitions_of(address: str, topics: list[str]) -> dict[str, int]:
+    """How many partitions each topic has now."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    with silent_client():
+        await admin.start()
+        try:
+            found = await admin.describe_topics(topics)
+        finally:
+            await admin.close()
+    return {topic["topic"]: len(topic["partitions"]) for topic in found}
