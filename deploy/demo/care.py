@@ -82,7 +82,10 @@ class Care:
         best = next(iter(wanted), None)
         if best is None:
             why = {match["name"]: match["excluded"] for match in found}
-            raise Refusal(f"No mentor fits {self.label}: {why}")
+            raise Refusal(
+                f"No mentor fits {self.label}: {why}. Where hours are short, earlier runs have"
+                " taken them: `.venv/bin/python -m deploy.local.up remove` gives them back."
+            )
         body = {
             "referral_id": self.referral_id,
             "mentor_id": best["mentor_id"],

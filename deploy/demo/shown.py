@@ -52,5 +52,11 @@ def cells(line: Line) -> list[str]:
         goals,
         str(line.heard_of_task),
         str(line.heard_of_sessions),
-        "[red]" + "; ".join(line.problems) if line.problems else "[green]right",
+        verdict(line),
     ]
+
+
+def verdict(line: Line) -> str:
+    if line.problems:
+        return "[red]" + "; ".join(line.problems)
+    return "[yellow]right; " + "; ".join(line.notices) if line.notices else "[green]right"

@@ -110,6 +110,7 @@ def test_a_line_says_what_is_wrong_with_it() -> None:
 
     assert cells(line)[-1] == "[green]right"
     assert cells(replace(line, problems=["one", "two"]))[-1] == "[red]one; two"
+    assert cells(replace(line, notices=["a note is due"]))[-1] == "[yellow]right; a note is due"
     assert cells(line)[0] == "REF-1"
 
 

@@ -61,6 +61,7 @@ RIGHT = {
         session_ids=frozenset(),
         heard_of_sessions=0,
     ),
+    "of a hub whose log is not here": line(heard_of_task=0, heard_of_sessions=0, has_witness=False),
     "lapsed": line(payer_says="no", items=frozenset({"coverage-lapsed"})),
     "on hold with its episode": line(state="on_hold", task="on-hold", episode="on_hold"),
     "asked for more": before_service(
@@ -162,9 +163,9 @@ WRONG = {
         "of 1 sessions its hub was told of 0",
     ),
     "nothing told at all": (line(telling={}), "nothing was ever told of its Task"),
-    "a session nobody wrote down": (
-        line(written=frozenset()),
-        "1 sessions are over, and nobody has written them down",
+    "a signed session that is gone": (
+        line(undone=1),
+        "1 sessions were co-signed and still wait for it",
     ),
     "a goal lost": (
         line(active=frozenset()),
@@ -194,6 +195,15 @@ def test_each_planted_wrong_is_said(found: Line, said: str) -> None:
     judge(found)
 
     assert said in found.problems
+
+
+def test_a_session_that_nobody_wrote_down_is_left_to_people_and_wrongs_nobody() -> None:
+    found = line(written=frozenset())
+
+    judge(found)
+
+    assert found.problems == []
+    assert found.notices == ["1 sessions are over, and nobody has written them down"]
 
 
 # --- What partners wrote down --------------------------------------------------------------------

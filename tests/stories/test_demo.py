@@ -71,6 +71,7 @@ async def test_every_referral_is_where_the_records_say_that_it_should_be(played:
     problems = {line.placer: line.problems for line in played.account.lines if line.problems}
 
     assert problems == {}
+    assert [line.notices for line in played.account.lines if line.notices] == []
     assert len(played.account.lines) == len(played.ids) >= 24
     assert Counter(line.state for line in played.account.lines) == {
         "admitted": len(played.play.served),

@@ -82,9 +82,10 @@ async def draw_up(
     ask(lines, logs.payer)
     if only is not None:
         lines = [line for line in lines if str(line.referral_id) in only]
-    for line in lines:
-        judge(line)
     accepted, declined = answered(logs.hubs)
+    for line in lines:
+        line.has_witness = line.placer in accepted
+        judge(line)
     return Account(
         lines,
         unknown=sorted(accepted - known),

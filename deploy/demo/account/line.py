@@ -35,6 +35,8 @@ class Line:
     no_shows: int = 0
     written: frozenset[UUID] = frozenset()  # appointments with a final note
     session_ids: frozenset[str] = frozenset()
+    undone: int = 0  # notes whose co-signing was answered with yes, and that still wait for it
+    has_witness: bool = True  # its hub's own log is here to be read
     planned: frozenset[UUID] = frozenset()  # goals for us in the hub's plan as it stands
     active: frozenset[UUID] = frozenset()  # goals of our care plan
     retired: int = 0
@@ -42,6 +44,7 @@ class Line:
     heard_of_task: int = 0
     heard_of_sessions: int = 0
     problems: list[str] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)  # what people have left to do
 
     @property
     def sessions(self) -> int:

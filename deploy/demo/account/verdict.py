@@ -1,7 +1,7 @@
 """Where a referral should be, by the records themselves, and what is wrong when it is not there.
 
 Every rule takes the word of one witness and holds another to it: the payer's log against the
-determination, the hub's plan against our goals, booked times against final notes.
+determination, the hub's plan against our goals, answered signatures against final notes.
 """
 
 from collections.abc import Iterator
@@ -38,6 +38,7 @@ def judge(line: Line) -> None:
     line.problems += hub_problems(line)
     if line.assigned:
         line.problems += service_problems(line)
+    line.notices += left_to_people(line)
 
 
 def state_of(line: Line) -> str:
@@ -88,6 +89,8 @@ def hub_problems(line: Line) -> Iterator[str]:
     told = line.telling.get("ReferralStatusChanged.v1", 0)
     if not told:
         yield "nothing was ever told of its Task"
+    if not line.has_witness:
+        return
     if line.heard_of_task < told:
         yield f"its Task changed {told} times, its hub heard of {line.heard_of_task}"
     if line.heard_of_sessions < line.sessions:
@@ -95,18 +98,24 @@ def hub_problems(line: Line) -> Iterator[str]:
 
 
 def service_problems(line: Line) -> Iterator[str]:
-    """With a mentor: the payer agreed, the plan is worked on, and what is over is written down."""
+    """With a mentor: the payer agreed, the plan is worked on, what was signed is final."""
     if not line.determinations:
         yield "it has a mentor, and no determination says that it is eligible"
     if line.payer_says == "no" and "coverage-lapsed" not in line.items:
         yield "the payer says no, and nobody was asked to look"
     if line.payer_says != "no" and "coverage-lapsed" in line.items:
         yield "its coverage is said to have lapsed, and the payer says nothing of it"
+    if line.undone:
+        yield f"{line.undone} sessions were co-signed and still wait for it"
     if line.state != "admitted":
         return
     if missing := line.planned - line.active:
         yield f"{len(missing)} goals of the hub's plan are not in its care plan"
     if left := line.active - line.planned:
         yield f"{len(left)} goals are worked on that the hub's plan no longer has"
+
+
+def left_to_people(line: Line) -> Iterator[str]:
+    """What is nobody's fault but has to be done."""
     if unwritten := line.over - line.written:
         yield f"{len(unwritten)} sessions are over, and nobody has written them down"

@@ -148,9 +148,22 @@ async def add_documentation(documentation: Any, lines: Sequence[Line]) -> None:
          GROUP BY 1
         """
     )
+    acts = await documentation.fetch(
+        """
+        SELECT s.referral_id, count(DISTINCT s.session_id) AS undone
+          FROM session s
+          JOIN audit a ON a.act = 'POST /api/documentation/sessions/' || s.session_id || '/cosign'
+         WHERE a.status = 200
+           AND s.state = 'signed'
+           AND s.version = 1
+         GROUP BY 1
+        """
+    )
+    undone = {row["referral_id"]: row["undone"] for row in acts}
     held = {row["referral_id"]: row for row in sessions}
     worked_on = {row["referral_id"]: row for row in goals}
     for line in lines:
+        line.undone = undone.get(line.referral_id, 0)
         if row := held.get(line.referral_id):
             line.session_ids = frozenset(row["ids"])
             line.written = frozenset(row["planned"])
