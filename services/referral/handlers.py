@@ -1,7 +1,9 @@
 """What scheduling, documentation and notifications tell: each moves the referral and its Task.
 
 Not asked for: SessionNoteAmended, whose session was told before; SessionVoided, because a Task
-never goes back; NoteOverdue, which is the agency's own affair; what goals do, which CarePlan says.
+never goes back; NoteOverdue, which is the agency's own affair; what goals do, which CarePlan says;
+MentorUnavailable and ReassignmentNeeded, because AssignmentEnded and EpisodeOnHold say what
+follows; MentorStandingChanged, EpisodeClosing.
 """
 
 from datetime import datetime
@@ -10,11 +12,14 @@ from contracts.events import (
     AppointmentBooked,
     AppointmentCancelled,
     AppointmentNoShow,
+    AssignmentEnded,
     EpisodeClosed,
     EpisodeOnHold,
     EpisodeOpened,
     EpisodeResumed,
     MentorAssigned,
+    MentorDeclined,
+    MentorProposed,
     NotificationFailed,
     ReferralWaitlisted,
     SessionLogged,
@@ -22,7 +27,7 @@ from contracts.events import (
 from services.chassis.db import Connection
 from services.chassis.envelope import handling
 from services.chassis.inbox import Handlers
-from services.referral.commands import close, contact, service
+from services.referral.commands import close, contact, mentors, service
 from services.referral.domain.states import Business
 
 events = Handlers()
@@ -40,9 +45,31 @@ async def show_waiting_when_waitlisted(conn: Connection, event: ReferralWaitlist
     await service.join_waitlist(conn, event.referral_id, now=told_at())
 
 
+@events.on(MentorProposed)
+async def offer_when_proposed(conn: Connection, event: MentorProposed) -> None:
+    await mentors.offer(conn, event.referral_id, now=told_at())
+
+
+@events.on(MentorDeclined)
+async def wait_again_when_declined(conn: Connection, event: MentorDeclined) -> None:
+    """The place on the list is kept; a family that declines often is talked to."""
+    await mentors.decline(
+        conn,
+        event.referral_id,
+        by_family=event.reason in ("family", "youth"),
+        declines=event.declines,
+        now=told_at(),
+    )
+
+
 @events.on(MentorAssigned)
 async def show_mentor_when_assigned(conn: Connection, event: MentorAssigned) -> None:
-    await service.assign_mentor(conn, event.referral_id, now=told_at())
+    await mentors.assign(conn, event.referral_id, now=told_at())
+
+
+@events.on(AssignmentEnded)
+async def wait_again_when_mentor_is_lost(conn: Connection, event: AssignmentEnded) -> None:
+    await mentors.lose(conn, event.referral_id, now=told_at())
 
 
 @events.on(EpisodeOpened)

@@ -312,6 +312,7 @@ HOLD_TEXTS = {
     "hub_inactive": "The hub service has ended; the service waits for a successor hub.",
     "consent_revoked": "A consent that the service needs no longer stands.",
     "eligibility_lost": "Coverage or another condition of the service no longer holds.",
+    "service_gap": "The mentor can no longer come; another one is sought.",
 }
 
 

@@ -50,6 +50,7 @@ REASON_DISPLAYS = {
     "hub_inactive": "Hub service ended",
     "consent_revoked": "Consent revoked",
     "eligibility_lost": "Eligibility no longer holds",
+    "service_gap": "No mentor at present",
     "referral_ended": "Referral ended",
     "merged": "Joined with another referral",
     "withdrawn": "Withdrawn",
