@@ -66,19 +66,25 @@ class Backlog:
             await asyncio.sleep(EVERY_SECONDS)  # the pace of looking, not a wait for anything
 
     async def drained(self, *, seconds: float) -> bool:
-        """Wait until a look from now on finds nothing left; False when that takes too long."""
-        since = self.now()
+        """Wait until a look from now on finds nothing left; False when that takes too long.
 
+        Raises what has made the looking end, if it has ended.
+        """
+        waiting = asyncio.create_task(self.empty_after(self.now()))
+        both = {waiting, self.watching}
+        done, _ = await asyncio.wait(both, timeout=seconds, return_when="FIRST_COMPLETED")
+        waiting.cancel()
+        if self.watching in done:
+            self.watching.result()
+        return waiting in done
+
+    async def empty_after(self, since: float) -> None:
         def empty() -> bool:
             last = self.samples[-1] if self.samples else None
             return last is not None and last.at > since and not last.behind
 
-        try:
-            async with asyncio.timeout(seconds), self.changed:
-                await self.changed.wait_for(empty)
-        except TimeoutError:
-            return False
-        return True
+        async with self.changed:
+            await self.changed.wait_for(empty)
 
 
 async def measure(databases: Mapping[str, Any]) -> tuple[int, int]:

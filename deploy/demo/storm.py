@@ -15,10 +15,12 @@ async def strike(stack: Stack, backlog: Backlog) -> None:
     """Kill a service with -9 and stop Kafka for five seconds; returns when both answer again."""
     backlog.mark(f"{KILLED} is killed with -9")
     await asyncio.to_thread(stack.kill, KILLED)
-    await asyncio.to_thread(stack.stop, "kafka")
-    backlog.mark("Kafka is stopped")
-    await asyncio.sleep(AWAY_SECONDS)  # not a wait for anything: so long it is away
-    await asyncio.to_thread(stack.start, "kafka")
+    try:
+        await asyncio.to_thread(stack.stop, "kafka")
+        backlog.mark("Kafka is stopped")
+        await asyncio.sleep(AWAY_SECONDS)  # not a wait for anything: so long it is away
+    finally:  # whatever else has failed meanwhile: nobody is left without Kafka
+        await asyncio.to_thread(stack.start, "kafka")
     backlog.mark("Kafka answers again")
     await asyncio.to_thread(stack.wait_for, KILLED)
 
