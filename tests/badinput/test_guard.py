@@ -92,6 +92,7 @@ STRUCTURE = [
     ("B-24 list as resourceType", f"{SR}.resourceType", ["Patient"], "resourceType"),
     ("B-27 unknown element", f"{SR}.urgency", "high", "urgency"),
     ("B-27 fhir_comments", f"{SR}.fhir_comments", ["x"], "…"),
+    ("B-27 beside an id", f"{SR}._id", {"extension": [{"url": "urn:x", "valueCode": "x"}]}, "_id"),
     ("B-31 blank text", f"{SR}.patientInstruction", "   ", "patientInstruction"),
     ("B-31 empty string", f"{SR}.patientInstruction", "", "patientInstruction"),
     ("B-31 empty array", f"{SR}.note", [], "note"),

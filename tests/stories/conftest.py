@@ -11,7 +11,7 @@ from deploy.demo.actors import World
 from deploy.demo.cast import Cast
 from deploy.local.stack import Addresses, Stack
 
-SEED = int(os.environ["SEED"])  # set for the whole run, and printed by it
+SEED = int(os.environ["STORIES_SEED"])  # drawn for the whole run, and printed by it
 
 
 @pytest.fixture(scope="session")

@@ -190,9 +190,12 @@ def _primitive(
 
 
 def _beside(found: Findings, type_: Type, name: str, content: Any) -> None:
-    """`_name` carries id and extensions of a primitive; anything else is unknown."""
+    """`_name` carries id and extensions of a primitive; anything else is unknown.
+
+    An id is a plain string, in R4 it can carry nothing.
+    """
     element = type_.elements.get(name[1:]) if name.startswith("_") else None
-    if element is None or not element.primitive:
+    if element is None or not element.primitive or element.name == "id":
         shown = name if _NAME.fullmatch(name) else "…"
         found.wrong(f"FHIR R4 knows no such element of {type_.name}.", shown)
         return
