@@ -10,7 +10,7 @@ from services.chassis.clock import Clock
 from services.chassis.db import Connection
 from services.chassis.fhir import readers
 from services.chassis.work import Call, Do, Item
-from services.scheduling.commands import facts, leaving, offers, reassign
+from services.scheduling.commands import facts, leaving, offers, reassign, standing
 from services.scheduling.domain.episodes import EndOfAssignment
 from services.scheduling.domain.offers import DeclinedBy
 
@@ -32,6 +32,7 @@ def work(context: Context) -> tuple[Mapping[str, Do], Mapping[str, Call]]:
         leaving.DEPART: depart(clock),
         leaving.LOSE_MENTOR: lose_mentor(clock),
         offers.END_OFFER: end_offer(clock),
+        standing.TELL_STANDING: tell_standing(clock),
     }
     return inside, {readers.ASK_NUMBER: readers.work(context)}
 
@@ -81,5 +82,14 @@ def end_offer(clock: Clock) -> Do:
     async def do(conn: Connection, item: Item) -> None:
         by = DeclinedBy(item.payload["by"])
         await offers.end_due(conn, UUID(item.payload["offer_id"]), by, now=clock.now())
+
+    return do
+
+
+def tell_standing(clock: Clock) -> Do:
+    """A mentor's papers or supervisor were registered anew, or a supervisor's first day came."""
+
+    async def do(conn: Connection, item: Item) -> None:
+        await standing.tell(conn, UUID(item.payload["mentor_id"]), now=clock.now())
 
     return do

@@ -101,7 +101,9 @@ async def test_staff_talk_to_a_family_that_declined_three_times(
     assert found["state"] == "waitlisted"
 
 
-async def test_a_mentor_who_is_found_ends_the_conversation(office: Office, referred: Referred) -> None:
+async def test_a_mentor_who_is_found_ends_the_conversation(
+    office: Office, referred: Referred
+) -> None:
     story = Offers(referred)
 
     await office.hear(story.waitlisted(), story.offered(), story.declined(3), story.assigned())

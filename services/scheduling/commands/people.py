@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, Refused
+from services.scheduling.commands import standing
 from services.scheduling.domain.people import Mentor, Paper, StaffMember, StaffRole
 from services.scheduling.store import people as store
 
@@ -28,6 +29,8 @@ async def register_supervisor(
 ) -> None:
     """Add a licensed clinician, or renew what is known of one; the same again changes nothing."""
     await add_person(conn, person, papers, role=StaffRole.SUPERVISOR)
+    for mentor_id in await store.list_supervised(conn, person.staff_id):
+        await standing.tell_soon(conn, mentor_id)
 
 
 async def register_mentor(conn: Connection, entry: MentorEntry) -> None:
@@ -44,18 +47,22 @@ async def register_mentor(conn: Connection, entry: MentorEntry) -> None:
         raise Refused("supervisor-unknown", "Register the mentor's supervisor first.")
     await add_person(conn, entry.person, entry.mentor.papers, role=StaffRole.MENTOR)
     await store.add_mentor(conn, entry.mentor, degree=entry.degree, interests=entry.interests)
-    await supervise(conn, mentor_id, entry.supervisor_id, begins=entry.supervised_from)
+    if await supervise(conn, mentor_id, entry.supervisor_id, begins=entry.supervised_from):
+        await standing.tell_on(conn, mentor_id, entry.supervised_from)
+    await standing.tell_soon(conn, mentor_id)
 
 
 async def supervise(
     conn: Connection, mentor_id: UUID, supervisor_id: UUID, *, begins: date
-) -> None:
-    """Let a supervisor take over on a day; nothing changes if that day is already hers."""
-    if await store.supervisor_on(conn, mentor_id, begins) == supervisor_id:
-        return
+) -> bool:
+    """Let a supervisor take over on a day; True if another had it. Her own day changes nothing."""
+    before = await store.supervisor_on(conn, mentor_id, begins)
+    if before == supervisor_id:
+        return False
     await store.remove_supervision_from(conn, mentor_id, begins)
     await store.update_supervision_end(conn, mentor_id, begins)
     await store.add_supervision(conn, mentor_id, supervisor_id, begins=begins)
+    return before is not None
 
 
 async def add_person(

@@ -133,7 +133,7 @@ class Mentor:
 def standing_problems(
     mentor: Mentor, *, on: date, screenings: Collection[str]
 ) -> tuple[Problem, ...]:
-    """Everything that keeps a mentor from working on a day; empty when in good standing.
+    """Everything that keeps a mentor from being given a youth on a day; empty when nothing does.
 
     Source: DOMAIN.md 3.3 (`mentor.screening`, `supervision.linkage`) and 3.2: a credential valid
     until the 2nd is good on the 2nd.
@@ -143,17 +143,28 @@ def standing_problems(
         found.append(Problem("mentor-inactive", "The mentor no longer works here."))
     elif mentor.leaves_on:
         found.append(Problem("mentor-leaving", f"The mentor leaves on {mentor.leaves_on}."))
+    papers = paper_problems(mentor, on=on, screenings=screenings)
+    return (*found, *papers, *supervision_problems(mentor, on=on))
+
+
+def has_standing(mentor: Mentor, *, on: date, screenings: Collection[str]) -> bool:
+    """True when papers and supervision are in order on a day, whoever is about to leave."""
+    papers = paper_problems(mentor, on=on, screenings=screenings)
+    return not papers and not supervision_problems(mentor, on=on)
+
+
+def paper_problems(mentor: Mentor, *, on: date, screenings: Collection[str]) -> tuple[Problem, ...]:
     held = {paper.kind for paper in mentor.papers}
-    found += [
+    missing = (
         Problem(f"{kind}-missing", f"The mentor has no {kind} on file.")
         for kind in sorted(set(screenings) - held)
-    ]
-    found += [
+    )
+    lapsed = (
         Problem(f"{paper.kind}-lapsed", f"The mentor's {paper.kind} ended on {paper.valid_to}.")
         for paper in that_count(mentor.papers, screenings)
         if not paper.is_good(on)
-    ]
-    return (*found, *supervision_problems(mentor, on=on))
+    )
+    return (*missing, *lapsed)
 
 
 def supervision_problems(mentor: Mentor, *, on: date) -> tuple[Problem, ...]:

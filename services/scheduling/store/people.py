@@ -94,6 +94,21 @@ async def supervisor_on(conn: Connection, mentor_id: UUID, day: date) -> UUID | 
     return id_
 
 
+async def list_supervised(conn: Connection, supervisor_id: UUID) -> list[UUID]:
+    """Whom somebody supervises, has supervised or is to supervise; with youths of their own."""
+    rows = await conn.fetch(
+        """
+        SELECT DISTINCT v.mentor_id
+          FROM supervision v
+          JOIN assignment a ON a.mentor_id = v.mentor_id AND a.ended IS NULL
+         WHERE v.supervisor_id = $1
+         ORDER BY v.mentor_id
+        """,
+        supervisor_id,
+    )
+    return [row["mentor_id"] for row in rows]
+
+
 async def remove_supervision_from(conn: Connection, mentor_id: UUID, day: date) -> None:
     """Forget what begins on that day or later."""
     await conn.execute(
