@@ -9,8 +9,8 @@ from deploy.demo.account import Account, Logs, draw_up
 from deploy.demo.actors import World
 from deploy.demo.children import HubOffice, children
 from deploy.demo.journey import AGENCY_ZONE, Journey
+from deploy.local.agency import AGENCY
 from deploy.local.seed import hubs, payer_identifier
-from deploy.local.stack import AGENCY
 
 SESSIONS = 2
 MINUTES = 75

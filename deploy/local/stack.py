@@ -19,6 +19,7 @@ from typing import Literal
 from joserfc.jwk import ECKey
 
 from deploy.local import supervisor
+from deploy.local.agency import AGENCY, AGENCY_MAIL, STAFF_ISSUER
 from deploy.local.kafka import Kafka, Topics, create_topics, until_ready
 from deploy.local.machine import accepts, free_ports, is_free, say, wait_until
 from deploy.local.nginx import Nginx
@@ -30,16 +31,10 @@ from services.chassis.migrate import migrate
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("referral", "scheduling", "documentation", "notifications")
-SIMULATORS = ("identity", "payer", "hub")
+SIMULATORS = ("identity", "payer", "hub", "mail")
 READY_SECONDS = 90
 PREFERRED_PORT = 8080
 NO_TRACE_PAGE = "none here: `.venv/bin/python -m deploy.local.zipkin`, then `make up`, brings one"
-STAFF_ISSUER = "https://staff.northlight.example"  # a name: people's ids are made from it
-AGENCY = {  # of our FHIR examples
-    "AGENCY_ID": "7d3c2a10-5b1f-4c53-9a44-2f0a6b0e0016",
-    "AGENCY_NPI": "1093817462",
-    "AGENCY_NAME": "Northlight Therapeutic Mentoring",
-}
 
 
 @dataclass(frozen=True)
@@ -188,6 +183,8 @@ class Stack:
             options.append(f"--issuer={STAFF_ISSUER}")
         if name == "hub":
             options += [f"--hub={hub['name']}" for hub in hubs()]
+        if name == "mail":
+            options.append(f"--smtp-port={self.port('smtp')}")
         return python_part(name, f"deploy.simulators.{name}", *options, stage=1)
 
     def service(self, name: str) -> Part:
@@ -207,6 +204,7 @@ class Stack:
             "ALLOW_LOOPBACK_ENDPOINTS": "true",
             **{f"{peer}_URL".upper(): self.url(f"{peer}-ops") for peer in SERVICES},
             **self.trace_settings(),
+            **(self.mail_settings() if name == "notifications" else {}),
             **AGENCY,
         }
         env = {f"WAYPOST_{setting}": value for setting, value in settings.items()}
@@ -219,6 +217,13 @@ class Stack:
         if self.traces == "otlp":
             return {"TRACES": "otlp", "TRACES_URL": os.environ.get("WAYPOST_TRACES_URL", "")}
         return {"TRACES": "none"}
+
+    def mail_settings(self) -> dict[str, str]:
+        """Letters go to the simulated mail server, in plain text on loopback, or nowhere."""
+        if "mail" not in self.simulators:
+            return {}
+        server = f"127.0.0.1:{self.port('smtp')}"
+        return {"MAIL_SERVER": server, "MAIL_TLS": "none", **AGENCY_MAIL}
 
     # --- Steps of up -----------------------------------------------------------------------------
 
@@ -283,7 +288,7 @@ class Stack:
         file = self.home / "ports.json"
         ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
         ops = [f"{service}-ops" for service in SERVICES]
-        names = ["gateway", "postgres", "kafka", "controller", "zipkin"]
+        names = ["gateway", "postgres", "kafka", "controller", "zipkin", "smtp"]
         names += [*SERVICES, *ops, *SIMULATORS]
         running = self.folder.running()
         ours = {name for name in names if owner_of(name) in running}
@@ -379,7 +384,8 @@ def environment(more: dict[str, str]) -> dict[str, str]:
 
 def owner_of(port: str) -> str:
     """The part that listens on a port of this name."""
-    return "kafka" if port == "controller" else port.removesuffix("-ops")
+    owners = {"controller": "kafka", "smtp": "mail"}
+    return owners.get(port) or port.removesuffix("-ops")
 
 
 def says_ok(url: str) -> bool:

@@ -25,8 +25,9 @@ import httpx
 from deploy.demo.actors import World
 from deploy.demo.cast import Cast
 from deploy.demo.children import HubOffice, bundle, children, member_of
+from deploy.local.agency import AGENCY
 from deploy.local.seed import payer_identifier
-from deploy.local.stack import AGENCY, SERVICES, Addresses, Stack
+from deploy.local.stack import SERVICES, Addresses, Stack
 from deploy.simulators.hub_client import FhirClient
 from deploy.simulators.serving import ec_key
 

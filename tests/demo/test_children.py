@@ -25,8 +25,8 @@ from deploy.demo.children import (
     without_goals,
     without_hub_service,
 )
+from deploy.local.agency import AGENCY
 from deploy.local.seed import hubs, payer_identifier
-from deploy.local.stack import AGENCY
 from services.chassis.fhir import guard
 from services.chassis.fhir.outcome import FhirRefused
 

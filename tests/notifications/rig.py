@@ -4,6 +4,7 @@ Events go straight into its inbox; referral, our own, is answered for by a stand
 can silence.
 """
 
+import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ from contracts.events import (
     SessionLogged,
 )
 from services.chassis import doors
-from services.chassis.auth import Partner, Unauthenticated
+from services.chassis.auth import Partner, Staff, Unauthenticated
 from services.chassis.db import Pool
 from services.chassis.envelope import Envelope, Stream
 from services.chassis.errors import NotFound
@@ -46,7 +47,8 @@ from services.chassis.inbox import Inbox
 from services.chassis.peers import PeerUnavailable
 from services.chassis.work import Worker
 from services.notifications import work
-from services.notifications.api import fhir
+from services.notifications.api.preferences import staff
+from services.notifications.api.subscriptions import fhir
 from services.notifications.handlers import events
 from tests.simulators.rig import Simulator
 
@@ -79,6 +81,8 @@ class ReferralService:
         self.disengaged: set[tuple[UUID, UUID]] = set()
         self.clients: dict[str, str] = {}
         self.asked: list[str] = []
+        self.families: dict[UUID, list[dict[str, Any]]] = {}
+        self.unwritten: set[UUID] = set()  # who did not agree to e-mail
 
     async def get(self, service: str, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
         assert service == "referral"
@@ -86,6 +90,11 @@ class ReferralService:
         if self.away or (self.secrets_away and path.endswith("/webhook")):
             raise PeerUnavailable("peer-unavailable", "referral answered 503.")
         place = path.removeprefix("/internal/").split("/")
+        if place[0] == "youths":
+            assert place[2] == "mailboxes"
+            found = self.families.get(UUID(place[1]), [])
+            stands = UUID(place[1]) not in self.unwritten
+            return {"stands": stands, "mailboxes": found if stands else []}
         if place[0] == "clients":
             if place[1] not in self.clients:
                 raise NotFound("not-found", "No such client.")
@@ -155,12 +164,21 @@ class Rig:
         self.pool, self.ehr = pool, ehr
         self.clock, self.referral = Clock(), ReferralService()
         self.settings = SimpleNamespace(
-            base_url=BASE, allow_loopback_endpoints=True, cursor_key="k" * 32
+            base_url=BASE,
+            allow_loopback_endpoints=True,
+            cursor_key="k" * 32,
+            mail_server=None,
+            mail_tls="none",
+            mail_user=None,
+            mail_password=None,
+            mail_from="office@northlight.example",
+            mail_coordinators="coordinators@northlight.example",
         )
         self.inbox = Inbox("notifications", events)
         self.sequences: dict[Stream, int] = {}
         self.worker = self.new_worker()
         self.partners: dict[str, Partner] = {}
+        self.staff_members: dict[str, Staff] = {}
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(self.app()), base_url="http://notifications"
         )
@@ -175,6 +193,7 @@ class Rig:
     def app(self) -> FastAPI:
         app = FastAPI(openapi_url=None)
         app.include_router(fhir)
+        app.include_router(staff)
         app.state.context = SimpleNamespace(
             pool=self.pool, clock=self.clock, settings=self.settings
         )
@@ -185,6 +204,11 @@ class Rig:
         if token not in self.partners:
             raise Unauthenticated("not-a-token")
         return self.partners[token]
+
+    async def staff(self, token: str) -> Staff:
+        if token not in self.staff_members:
+            raise Unauthenticated("not-a-token")
+        return self.staff_members[token]
 
     # --- Partners --------------------------------------------------------------------------------
 
@@ -252,8 +276,9 @@ class Rig:
 
     async def work(self) -> None:
         """Do everything that is due now."""
-        while await self.worker.run_one(now=self.clock.now()):
-            pass
+        async with asyncio.timeout(120):
+            while await self.worker.run_one(now=self.clock.now()):
+                pass
 
     async def hurry(self) -> None:
         """As if every pause and lease had run out."""
@@ -268,10 +293,12 @@ class Rig:
     async def later(self, pause: timedelta) -> None:
         """Let time pass, on the business clock and, for all that is due, on the machine's."""
         self.clock.moment += pause
-        await self.pool.execute("UPDATE work SET lease_until = lease_until - $1::interval", pause)
-        await self.pool.execute(
-            "UPDATE delivery SET tried_since = tried_since - $1::interval", pause
-        )
+        for told in (
+            "UPDATE work SET lease_until = lease_until - $1::interval",
+            "UPDATE delivery SET tried_since = tried_since - $1::interval",
+            "UPDATE mail SET tried_since = tried_since - $1::interval",
+        ):
+            await self.pool.execute(told, pause)
 
     async def pause(self) -> timedelta:
         """How long the next attempt is off: of all that is open, the soonest."""

@@ -159,7 +159,7 @@ async def test_a_name_that_leads_inside_is_refused_when_it_is_named(
     async def inside(host: str, port: int) -> list[str]:
         return ["10.0.0.8"]
 
-    monkeypatch.setattr("services.notifications.partners.resolve", inside)
+    monkeypatch.setattr("services.notifications.partners.hooks.resolve", inside)
     hub = rig.hub()
 
     asked = wish("care-progress", "https://ehr.riverbend.example/hook")

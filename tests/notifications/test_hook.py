@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from services.notifications import partners
 from services.notifications.domain.attempts import Answered, Failed, Unsent
 from services.notifications.domain.subscriptions import Channel
-from services.notifications.partners import Hook, Resolve, retry_after, signature
+from services.notifications.partners import hooks
+from services.notifications.partners.hooks import Hook, Resolve, retry_after, signature
 from tests.notifications.endpoints import (
     OK,
     Answer,
@@ -36,7 +36,7 @@ async def post(
     url: str,
     *,
     loopback: bool = True,
-    resolve: Resolve = partners.resolve,
+    resolve: Resolve = hooks.resolve,
     seconds: int = 1,
     trust: ssl.SSLContext | None = None,
 ) -> Answered | Failed:
@@ -121,7 +121,7 @@ def test_a_wish_for_time_is_seconds_or_a_date(
 async def test_a_body_without_end_is_left_unread(
     answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partners, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(hooks, "BODY_SECONDS", 0.3)
     async with endpoint(answer) as there, asyncio.timeout(3):
         told = await post(there.url, seconds=2)
 

@@ -146,7 +146,7 @@ async def test_whatever_an_endpoint_does_to_a_message_it_gets_the_same_one_in_th
 async def test_an_accepted_message_is_told_once_whatever_body_follows(
     rig: Rig, answer: Answer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.notifications.partners.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("services.notifications.partners.hooks.BODY_SECONDS", 0.2)
     async with hooked(rig, answer) as (hub, _, there):
         await rig.hear(task_changed(await rig.child(hub)))
 

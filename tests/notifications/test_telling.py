@@ -497,4 +497,6 @@ async def test_what_was_given_up_is_measured_by_client(rig: Rig) -> None:
     assert await measured() == [
         ("waypost_notifications_queued_age", 0),
         ("waypost_notifications_undeliverable", 2),
+        ("waypost_mail_queued_age", 0),
+        ("waypost_mail_undeliverable", 0),
     ]

@@ -14,13 +14,18 @@ import httpx
 READY_SECONDS = 20
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 class Simulator:
     """One simulator; `kill` and `start` keep its port and its home."""
 
     def __init__(self, name: str, home: Path, *options: str) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         module = f"deploy.simulators.{name}"
         where = ["--port", f"{self.port}", "--home", f"{home}"]

@@ -7,7 +7,8 @@ from uuid import UUID
 from contracts.events import NotificationFailed
 from services.chassis import outbox
 from services.chassis.db import Connection
-from services.notifications.commands import asking
+from services.notifications.commands import asking, mailing
+from services.notifications.commands.mailing import News
 from services.notifications.domain import attempts
 from services.notifications.domain.attempts import (
     Answered,
@@ -17,6 +18,7 @@ from services.notifications.domain.attempts import (
     Outcome,
     Withheld,
 )
+from services.notifications.domain.mail import Letter
 from services.notifications.domain.subscriptions import (
     Delivery,
     Kind,
@@ -156,7 +158,14 @@ async def give_up_queued(conn: Connection, found: Message, *, now: datetime) -> 
         event = NotificationFailed(
             youth_id=youth_id,
             organisation_id=found.subscription.organisation_id,
-            subscription_id=id_,
+            subscription_id=found.subscription.id,
             since=since,
         )
-        await outbox.append(conn, event, at=now)
+        id_ = await outbox.append(conn, event, at=now)
+        facts = {
+            "youth": str(youth_id),
+            "organisation": str(event.organisation_id),
+            "since": since.isoformat(),
+        }
+        letter, about = Letter.HUB_NOT_REACHED, event.subscription_id
+        await mailing.write(conn, News(letter, youth_id, about, facts, id_, now))

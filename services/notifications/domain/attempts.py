@@ -13,6 +13,7 @@ HOLD = timedelta(seconds=5)  # short: the lane goes on soon after our own servic
 STRANGER_HOLD = timedelta(minutes=10)
 FAILURES_BEFORE_ERROR = 3
 GONE = 410
+REFUSED_FOR_GOOD = 500  # by a mail server; a hub's 500 may pass
 
 
 class Unsent(StrEnum):

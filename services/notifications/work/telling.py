@@ -1,21 +1,16 @@
-"""What is due: telling a subscriber. Asked about, numbered, sent, noted."""
+"""Telling a subscriber: asked about, numbered, sent, noted."""
 
 import json
 import random
-from collections.abc import Mapping, Sequence
-from typing import Protocol
 from uuid import UUID
 
-from contracts import telemetry
 from services.chassis import work
 from services.chassis.clock import Clock
 from services.chassis.db import Connection, Pool, transaction
 from services.chassis.errors import NotFound
-from services.chassis.fhir import readers
-from services.chassis.measures import Measure
 from services.chassis.peers import PeerUnavailable
-from services.chassis.work import Call, Do, Item
-from services.notifications.commands import asking, queueing, telling
+from services.chassis.work import Item
+from services.notifications.commands import telling
 from services.notifications.commands.telling import Attempt, Message
 from services.notifications.domain.attempts import (
     Answered,
@@ -28,15 +23,8 @@ from services.notifications.domain.attempts import (
 )
 from services.notifications.domain.subscriptions import Release
 from services.notifications.mapping.notifications import notification_bundle
-from services.notifications.partners import Hook, Peers, Referral
-from services.notifications.store import deliveries
-
-
-class Settings(Protocol):
-    @property
-    def base_url(self) -> str: ...
-    @property
-    def allow_loopback_endpoints(self) -> bool: ...
+from services.notifications.partners.hooks import Hook
+from services.notifications.partners.referral import Referral
 
 
 class Teller:
@@ -105,32 +93,3 @@ class Teller:
         pause = await telling.record_outcome(conn, id_, outcome, now=now, jitter=jitter)
         if pause is not None:
             await work.again(conn, item, after=pause, reason=type(outcome).__name__)
-
-
-async def measures(conn: Connection) -> Sequence[Measure]:
-    """How far behind we are with each client."""
-    found: list[Measure] = []
-    for row in await deliveries.list_backlogs(conn):
-        client = {"client": row["client"]}
-        found.append((telemetry.NOTIFICATIONS_QUEUED_AGE, row["age"], client))
-        found.append((telemetry.NOTIFICATIONS_UNDELIVERABLE, row["undeliverable"], client))
-    return found
-
-
-async def nothing(conn: Connection, item: Item) -> None:
-    """Readers' own numbers for a youth stand in no notification: there is nothing to fetch."""
-
-
-def kinds(
-    pool: Pool, clock: Clock, peers: Peers, settings: Settings
-) -> tuple[Mapping[str, Do], Mapping[str, Call]]:
-    hook = Hook(loopback=settings.allow_loopback_endpoints)
-    teller = Teller(pool, clock, Referral(peers), hook, base_url=settings.base_url)
-
-    async def beat(conn: Connection, item: Item) -> None:
-        ids = item.payload
-        timer = UUID(ids["timer"])
-        await asking.beat(conn, UUID(ids["subscription_id"]), timer=timer, now=clock.now())
-
-    told = Call(teller.read, teller.call, teller.record)
-    return {readers.ASK_NUMBER: nothing, asking.BEAT: beat}, {queueing.TELL: told}

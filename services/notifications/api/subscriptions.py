@@ -28,7 +28,7 @@ from services.notifications.domain.subscriptions import (
 )
 from services.notifications.mapping import subscriptions as mapping
 from services.notifications.mapping.notifications import notification_bundle, status_bundle
-from services.notifications.partners import leads_inside
+from services.notifications.partners.hooks import leads_inside
 from services.notifications.store import deliveries, subscriptions
 
 fhir = FhirRouter()

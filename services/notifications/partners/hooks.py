@@ -1,4 +1,4 @@
-"""Whom we ask before we tell, and whom we tell: referral, and hubs' endpoints."""
+"""A hub's endpoint: a stranger's word, and a stranger's answers."""
 
 import asyncio
 import base64
@@ -8,68 +8,23 @@ import hmac
 import logging
 import socket
 import ssl
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
-from urllib.parse import quote
-from uuid import UUID
 
 import httpx
 
 from services.chassis import telemetry
 from services.notifications.domain.attempts import Answered, Failed, Unsent
 from services.notifications.domain.endpoints import endpoint_fault, header_pair, may_connect
-from services.notifications.domain.subscriptions import Channel, Release
+from services.notifications.domain.subscriptions import Channel
 
 log = logging.getLogger(__name__)
 
-SECRET_SECONDS = 60.0  # so long a changed secret may go unnoticed; the old one is valid meanwhile
 LONGEST_ANSWER = 65_536
 BODY_SECONDS = 2.0
 RESOLVE_SECONDS = 1.0
 FHIR_JSON = "application/fhir+json"
-
-
-class Peers(Protocol):
-    async def get(self, service: str, path: str, *, params: Any = None) -> Any: ...
-
-
-class Referral:
-    """What only referral knows: whether a release stands now, and a client's signing secret."""
-
-    def __init__(self, peers: Peers) -> None:
-        self.peers = peers
-        # In memory alone: a secret is in no database of ours, no log and no event.
-        self.secrets: dict[str, tuple[float, bytes]] = {}
-
-    async def release(self, youth_id: UUID, organisation_id: UUID) -> Release:
-        """Whether the hub may be told of the youth's care. Raises PeerUnavailable: unknown."""
-        params = {"kind": "roi_hub", "organisation_id": str(organisation_id)}
-        said = await self.peers.get("referral", f"/internal/consents/{youth_id}", params=params)
-        stands = said["stands"] is True and said["hub_active"] is True
-        return Release(stands, datetime.fromisoformat(said["as_of"]))
-
-    async def secret(self, client_id: str) -> bytes:
-        """The secret agreed with a client. Raises NotFound for a stranger, or PeerUnavailable."""
-        asked_at, secret = self.secrets.get(client_id, (0.0, b""))
-        if not secret or time.monotonic() - asked_at > SECRET_SECONDS:
-            path = f"/internal/clients/{quote(client_id, safe='')}/webhook"
-            said = await self.peers.get("referral", path)
-            secret = base64.b64decode(said["secret"].removeprefix("whsec_"), validate=True)
-            self.secrets[client_id] = (time.monotonic(), secret)
-        return secret
-
-
-def signature(secret: bytes, id_: str, stamp: int, body: bytes) -> str:
-    """A Standard Webhooks signature, version 1: over id, stamp and body."""
-    signed = b".".join([id_.encode(), str(stamp).encode(), body])
-    digest = hmac.digest(secret, signed, hashlib.sha256)
-    return f"v1,{base64.b64encode(digest).decode()}"
-
-
-# --- A hub's endpoint ----------------------------------------------------------------------------
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -203,3 +158,10 @@ def retry_after(response: httpx.Response, *, now: datetime | None = None) -> tim
     if until.tzinfo is None:  # RFC 9110: a date without a zone is in GMT all the same
         until = until.replace(tzinfo=UTC)
     return max(until - (now or datetime.now(UTC)), timedelta())
+
+
+def signature(secret: bytes, id_: str, stamp: int, body: bytes) -> str:
+    """A Standard Webhooks signature, version 1: over id, stamp and body."""
+    signed = b".".join([id_.encode(), str(stamp).encode(), body])
+    digest = hmac.digest(secret, signed, hashlib.sha256)
+    return f"v1,{base64.b64encode(digest).decode()}"
