@@ -13,6 +13,7 @@ from contracts.events import (
     AppointmentBooked,
     AppointmentCancelled,
     AppointmentNoShow,
+    AssignmentEnded,
     CoverageChanged,
     CoverageLapsed,
     EligibilityConfirmed,
@@ -24,6 +25,7 @@ from contracts.events import (
     HubEngaged,
     HubPlanUpdated,
     MentorAssigned,
+    MentorStandingChanged,
     ReferralReceived,
 )
 from services.chassis.clock import agency_day
@@ -113,6 +115,25 @@ async def name_mentor_in_care_plan(conn: Connection, event: MentorAssigned) -> N
         standing_until=event.standing_until,
     )
     await facts.note_assignment(conn, event.assignment_id, event.referral_id, event.youth_id, given)
+
+
+@events.on(MentorStandingChanged)
+async def note_mentors_standing(conn: Connection, event: MentorStandingChanged) -> None:
+    """Notes of days out of good standing are not signed, and lines of such days are held."""
+    await facts.note_standing(
+        conn,
+        event.assignment_id,
+        effective=event.effective,
+        supervisor_id=event.supervisor_id,
+        standing=event.standing,
+        standing_until=event.standing_until,
+    )
+
+
+@events.on(AssignmentEnded)
+async def note_assignments_end(conn: Connection, event: AssignmentEnded) -> None:
+    """Notes of sessions before it stay the mentor's to write and to sign."""
+    await facts.end_assignment(conn, event.assignment_id, ended_on=event.effective)
 
 
 @events.on(EpisodeOpened)

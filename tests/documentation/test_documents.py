@@ -337,4 +337,4 @@ async def test_a_targets_decimals_keep_their_digits(rig: Rig) -> None:
     await rig.work()
 
     answer = await hub_reads(rig, child, f"Goal/{child.goals[0].goal_id}")
-    assert '"value":1.00,' in answer.text
+    assert '"value":1.00}' in answer.text

@@ -1,6 +1,6 @@
 """What other services told, kept as rows: nothing here decides, all may be told again."""
 
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from contracts.codes import HubService
@@ -50,6 +50,31 @@ async def note_assignment(
     """A mentor was assigned: the care plan names her and her supervisor from now on."""
     await store.add_assignment(conn, assignment_id, referral_id, youth_id, given)
     await plans.update_care_plan_version(conn, referral_id)
+
+
+async def note_standing(
+    conn: Connection,
+    assignment_id: UUID,
+    *,
+    effective: date,
+    supervisor_id: UUID,
+    standing: bool,
+    standing_until: date | None,
+) -> None:
+    """From `effective` on a mentor stands otherwise; no day before it is mended or spoilt."""
+    until = standing_until if standing else effective - timedelta(days=1)
+    await store.remove_standings(conn, assignment_id, since=effective)
+    await store.add_standing(
+        conn,
+        assignment_id,
+        effective=effective,
+        supervisor_id=supervisor_id,
+        standing_until=until,
+    )
+
+
+async def end_assignment(conn: Connection, assignment_id: UUID, *, ended_on: date) -> None:
+    await store.update_assignment_ended(conn, assignment_id, ended_on=ended_on)
 
 
 async def open_episode(conn: Connection, episode: Episode) -> None:

@@ -10,7 +10,8 @@ from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.documentation.domain import goals
 from services.documentation.domain.goals import GoalText, PlanText, PlanVersion, Standing
-from services.documentation.store import facts
+from services.documentation.domain.measures import is_achieved
+from services.documentation.store import facts, progress
 from services.documentation.store import plan as store
 
 ASK_FOR_TEXT = "hub-plan-text"
@@ -90,6 +91,7 @@ async def settle(
         return  # no plan has been told of, so that there is no goal either
     named = {goal.goal_id: goal for goal in plan.goals}
     worked = await store.list_work(conn, care_plan)
+    reviews = await progress.list_reviews(conn, care_plan)
     unchanged = set(rated)
     for before in await store.list_standings(conn, care_plan):
         work_ = worked.get(before.goal_id)
@@ -98,6 +100,7 @@ async def settle(
             named.get(before.goal_id),
             worked_on=work_ is not None,
             values=work_.values if work_ else (),
+            achieved=is_achieved(reviews.get(before.goal_id, ())),
             end=end,
         )
         if await store.update_standing(conn, after, on=agency_day(at)):

@@ -201,23 +201,27 @@ def standing_of(
     *,
     worked_on: bool,
     values: Sequence[tuple[ProgressScale, float]],
+    achieved: bool = False,
     end: End | None = None,
 ) -> Standing:
     """How a goal stands: what the hub's newest plan says of it, and what sessions have shown.
 
     `planned` is None when the newest plan does not name it. With its episode every goal that is
-    still ours is completed: achieved if it was worked on and who ended the episode says that its
-    goals were, not achieved else. Whether a target is met is for people to say.
+    still ours is completed: achieved if reviews found so, or if it was worked on and who ended the
+    episode says that its goals were; not achieved else. Until then an achieved goal is maintained.
+    Whether a target is met is for people to say.
     """
     trend = achievement(values) if worked_on else None
+    trend = Achievement.ACHIEVED if achieved else trend
     if planned is None or not planned.stands:
         lifecycle = ENDED_AS.get(planned.status) if planned and planned.tm_assigned else None
         reason = "The hub's plan has ended this goal." if lifecycle else NO_LONGER_OURS
         return Standing(goal_id, lifecycle or GoalStatus.CANCELLED, trend, reason)
     if end:
-        is_met = worked_on and end.reason == GOALS_ACHIEVED
+        is_met = achieved or (worked_on and end.reason == GOALS_ACHIEVED)
         outcome = Achievement.ACHIEVED if is_met else Achievement.NOT_ACHIEVED
         return Standing(goal_id, GoalStatus.COMPLETED, outcome, "The service has ended.")
     if planned.status is GoalStatus.ON_HOLD:
         return Standing(goal_id, GoalStatus.ON_HOLD, trend)
-    return Standing(goal_id, GoalStatus.ACTIVE if worked_on else GoalStatus.ACCEPTED, trend)
+    begun = worked_on or achieved
+    return Standing(goal_id, GoalStatus.ACTIVE if begun else GoalStatus.ACCEPTED, trend)

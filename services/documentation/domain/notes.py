@@ -101,12 +101,19 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A mentor for a youth; `standing_until` is the last day of good standing, None without end."""
+    """A mentor for a youth; `standing_until` is the last day of good standing, None without end.
+
+    `ended_on` is the first day without her; notes of earlier sessions are still hers to sign.
+    """
 
     mentor_id: UUID
     supervisor_id: UUID
     assigned_on: date
     standing_until: date | None
+    ended_on: date | None = None
+
+    def covers(self, day: date) -> bool:
+        return self.assigned_on <= day and (self.ended_on is None or day < self.ended_on)
 
 
 @dataclass(frozen=True, slots=True)

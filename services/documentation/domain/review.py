@@ -256,7 +256,7 @@ def supervisor_on(
     assignments: Sequence[Assignment], mentor_id: UUID, day: date
 ) -> tuple[UUID | None, list[Finding]]:
     """Who supervised the mentor on a day, or what is wrong. Source: `supervision.linkage`."""
-    own = [one for one in assignments if one.mentor_id == mentor_id and one.assigned_on <= day]
+    own = [one for one in assignments if one.mentor_id == mentor_id and one.covers(day)]
     if not own:
         sentence = f"The mentor was not assigned to the youth on {day}."
         return None, [Finding("mentor-not-assigned", sentence)]

@@ -146,13 +146,49 @@ async def add_assignment(
     )
 
 
+async def remove_standings(conn: Connection, assignment_id: UUID, *, since: date) -> None:
+    """What was told of a mentor's standing from a day on is told anew."""
+    await conn.execute(
+        "DELETE FROM mentor_standing WHERE assignment_id = $1 AND effective >= $2",
+        *(assignment_id, since),
+    )
+
+
+async def add_standing(
+    conn: Connection,
+    assignment_id: UUID,
+    *,
+    effective: date,
+    supervisor_id: UUID,
+    standing_until: date | None,
+) -> None:
+    """How a mentor stands from a day on; of an assignment that is not known nothing is kept."""
+    await conn.execute(
+        """
+        INSERT INTO mentor_standing (assignment_id, effective, supervisor_id, standing_until)
+        SELECT assignment_id, $2, $3, $4
+          FROM assignment
+         WHERE assignment_id = $1
+        """,
+        *(assignment_id, effective, supervisor_id, standing_until),
+    )
+
+
+async def update_assignment_ended(conn: Connection, assignment_id: UUID, *, ended_on: date) -> None:
+    """The mentor serves the youth no more; `ended_on` is the first day without."""
+    await conn.execute(
+        "UPDATE assignment SET ended_on = $2 WHERE assignment_id = $1", *(assignment_id, ended_on)
+    )
+
+
 async def list_assignments(conn: Connection, referral_id: UUID) -> list[Assignment]:
+    """Who mentors under whom, a row for each span of days, the first one first."""
     rows = await conn.fetch(
         """
-        SELECT mentor_id, supervisor_id, assigned_on, standing_until
-          FROM assignment
+        SELECT mentor_id, supervisor_id, begins AS assigned_on, standing_until, ends AS ended_on
+          FROM assignment_span
          WHERE referral_id = $1
-         ORDER BY assigned_on, assignment_id
+         ORDER BY begins, assignment_id
         """,
         referral_id,
     )
@@ -164,7 +200,7 @@ async def works_with(conn: Connection, youth_id: UUID, staff_id: UUID) -> bool:
     found = await conn.fetchval(
         """
         SELECT EXISTS (
-            SELECT FROM assignment
+            SELECT FROM assignment_span
              WHERE youth_id = $1
                AND $2 IN (mentor_id, supervisor_id))
         """,

@@ -1,6 +1,6 @@
-"""The door for staff: which goals a session may cite, and the notes of sessions."""
+"""The door for staff: notes of sessions, goals and how they get on, lines for claims."""
 
-from services.documentation.api.staff import notes, youths
+from services.documentation.api.staff import lines, notes, progress, youths
 from services.documentation.api.staff.router import staff
 
-__all__ = ["notes", "staff", "youths"]
+__all__ = ["lines", "notes", "progress", "staff", "youths"]

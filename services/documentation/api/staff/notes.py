@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import Query, Request
 
 from contracts.codes import Role
-from services.chassis.clock import Clock
 from services.chassis.errors import NotFound, Refused
+from services.chassis.fhir.search import instant
 from services.chassis.rule_packs import in_force
 from services.chassis.staff import Caller, Conn, touch
 from services.documentation.api.staff.bodies import (
@@ -19,7 +19,7 @@ from services.documentation.api.staff.bodies import (
     SessionBody,
     VoidBody,
 )
-from services.documentation.api.staff.router import NOTE_READERS, staff
+from services.documentation.api.staff.router import NOTE_READERS, now_of, staff
 from services.documentation.api.staff.views import (
     AddendumView,
     HistoryView,
@@ -38,11 +38,6 @@ from services.documentation.store.notes import Place
 
 MOST = 200
 NOT_HERE = ("note-unknown", "There is no such note of yours.")
-
-
-def now_of(request: Request) -> datetime:
-    clock: Clock = request.app.state.context.clock
-    return clock.now()
 
 
 @staff.get("/sessions", roles=NOTE_READERS)
@@ -65,7 +60,7 @@ async def list_sessions(
 
 def name_of(note: Note) -> str:
     """A note's place in the list; whoever forges one still sees her own notes alone."""
-    return f"{note.starts_at.isoformat()}_{note.session_id}_{note.version}"
+    return f"{instant(note.starts_at)}_{note.session_id}_{note.version}"
 
 
 def place_of(text: str) -> Place:
