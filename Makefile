@@ -16,7 +16,7 @@ test-fast: setup; $(BIN)/pytest $(WORKERS) -m "not kafka"
 contracts: setup; $(BIN)/python -m contracts.generate && $(BIN)/python -m services.cli.capabilities
 check: lint test
 faults: setup; $(BIN)/python -m tests.fault.harness
-soak: setup; SEEDS=$${SEEDS:-10} SECONDS=$${SECONDS:-300} REPORT=$${REPORT:-tests/fault/reports/soak.md} $(BIN)/python -m tests.fault.harness
+soak: setup; $(BIN)/python -m tests.fault.harness soak
 
 $(INSTALLED): requirements.lock
 	deploy/local/packages.sh venv

@@ -35,6 +35,14 @@ async def note(stream: UUID, n: int, request: Request) -> dict[str, int]:
     return {"n": n}
 
 
+@door.post("/slow/{seconds}")
+async def slow(seconds: float, request: Request) -> None:
+    """As long as a command that has to wait for others: a connection is in use all the while."""
+    context: Context = request.app.state.context
+    async with transaction(context.pool) as conn:
+        await conn.execute("SELECT pg_sleep($1)", seconds)
+
+
 @door.get("/streams/of/{peer}")
 async def ask(peer: str, request: Request) -> Any:
     context: Context = request.app.state.context

@@ -3,7 +3,7 @@
 Each seed has a stack of its own: four services, gateway, PostgreSQL and Apache Kafka as real
 processes. Exit status 0 when every seed is green. SEEDS (a number, or seeds with commas), SEED,
 SECONDS, RATE (light events a second) and WEAKNESS are read from the environment; REPORT names a
-page to write.
+page to write. `soak` is the same, longer, and writes its page always.
 """
 
 import asyncio
@@ -32,7 +32,9 @@ from tests.fault.report import RECOVERY_SECONDS, Outcome
 from tests.fault.stand import Stand
 
 FIRST_SEED = 31
-SEEDS, SECONDS, EVENTS_PER_SECOND = 3, 60.0, 350
+EVENTS_PER_SECOND = 350.0
+USUAL = {"SEEDS": "3", "SECONDS": "60", "REPORT": ""}
+SOAK = {"SEEDS": "10", "SECONDS": "300", "REPORT": "tests/fault/reports/soak.md"}
 CHILDREN = 10
 HISTORIES = Path("var/faults")
 
@@ -139,10 +141,9 @@ def whole(seed: int, *, seconds: float, rate: float, weakness: str) -> Outcome:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def seeds() -> list[int]:
+def seeds(given: str) -> list[int]:
     if one := os.environ.get("SEED"):
         return [int(one)]
-    given = os.environ.get("SEEDS", str(SEEDS))
     if "," in given:
         return [int(part) for part in given.split(",") if part]
     return list(range(FIRST_SEED, FIRST_SEED + int(given)))
@@ -156,15 +157,17 @@ def machine() -> str:
 
 
 def main() -> None:
-    seconds = float(os.environ.get("SECONDS") or SECONDS)
+    usual = SOAK if "soak" in sys.argv[1:] else USUAL
+    asked = {name: os.environ.get(name) or value for name, value in usual.items()}
+    seconds = float(asked["SECONDS"])
     rate = float(os.environ.get("RATE") or EVENTS_PER_SECOND)
     weakness = os.environ.get("WEAKNESS", "")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)  # most of it is meant to fail
     outcomes = []
-    for seed in seeds():
+    for seed in seeds(asked["SEEDS"]):
         outcomes.append(whole(seed, seconds=seconds, rate=rate, weakness=weakness))
         report.show(outcomes[-1])
-    if name := os.environ.get("REPORT"):
+    if name := asked["REPORT"]:
         title = f"{len(outcomes)} x {seconds:.0f} s of faults"
         Path(name).write_text(report.page(outcomes, title=title, machine=machine()))
     for outcome in outcomes:

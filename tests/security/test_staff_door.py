@@ -158,6 +158,23 @@ async def test_while_a_command_is_being_done_it_is_409(world: World) -> None:
     assert await notes(world) == 1
 
 
+@pytest.mark.parametrize("key", ["race-1", "race-2", "race-3"])
+async def test_fifty_at_once_under_one_key_are_done_once(world: World, key: str) -> None:
+    """Who is told 409 or 503 sends again, as the contract says, and gets the first one's answer."""
+
+    async def insist() -> bytes:
+        async with asyncio.timeout(60):
+            while (answer := await add(world, key=key)).status_code in (409, 503):  # noqa: ASYNC110
+                await asyncio.sleep(0.2)
+        assert answer.status_code == 201
+        return answer.content
+
+    answers = await asyncio.gather(*(insist() for _ in range(50)))
+
+    assert await notes(world) == 1
+    assert len(set(answers)) == 1
+
+
 @pytest.mark.parametrize("text", ["refuse", "conflict"])
 async def test_a_refusal_is_not_kept(world: World, text: str) -> None:
     refused = await add(world, text, key="k1")

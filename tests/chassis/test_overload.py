@@ -1,0 +1,63 @@
+"""More requests than a process can serve: each is answered soon, most of them with "not now"."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from services.chassis.db import Pool
+from tests.chassis.processes import Small, environments
+from tests.chassis.waiting import until
+from tests.postgres import Server
+
+REQUESTS = 200
+ANSWER_SECONDS = 3.0
+WORK_SECONDS = 0.05
+
+
+@pytest.fixture
+def busy(tmp_path: Path, server: Server, pool: Pool) -> Iterator[Small]:
+    """A service with two connections to its database."""
+    dsns = {"scheduling": server.dsn("one")}
+    settings = environments(tmp_path, dsns, WAYPOST_POOL_SIZE="2")["scheduling"]
+    small = Small("scheduling", tmp_path, settings)
+    small.until_ready()
+    yield small
+    small.end()
+
+
+async def test_two_hundred_requests_on_two_connections_are_all_answered_within_seconds(
+    busy: Small, pool: Pool
+) -> None:
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(timeout=30, limits=limits, trust_env=False) as http:
+        loop = asyncio.get_running_loop()
+
+        async def ask(method: str, url: str) -> tuple[httpx.Response, float]:
+            begun = loop.time()
+            answer = await http.request(method, url)
+            return answer, loop.time() - begun
+
+        async def ask_all(method: str, url: str) -> list[tuple[httpx.Response, float]]:
+            return await asyncio.gather(*(ask(method, url) for _ in range(REQUESTS)))
+
+        # What as many requests cost here that wait for nothing: this machine has other work, too.
+        floor = max(took for _, took in await ask_all("GET", f"{busy.ops}/health/live"))
+        asked = await ask_all("POST", f"{busy.url}/slow/{WORK_SECONDS}")
+        answers = [answer for answer, _ in asked]
+
+        assert {answer.status_code for answer in answers} == {200, 503}
+        assert all(a.headers["retry-after"] for a in answers if a.status_code == 503)
+        assert max(took for _, took in asked) <= ANSWER_SECONDS + floor
+        await until(lambda: in_use(pool), 0, seconds=5)  # nothing of it goes on behind our back
+        assert (await http.post(f"{busy.url}/slow/0")).status_code == 200
+
+
+async def in_use(pool: Pool) -> int:
+    found: int = await pool.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = 'one' AND query LIKE '%pg_sleep($1)'"
+        " AND state <> 'idle'"
+    )
+    return found
