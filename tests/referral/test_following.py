@@ -21,6 +21,7 @@ from contracts.events import (
     EpisodeResumed,
     Event,
     MentorAssigned,
+    NotificationFailed,
     ReferralClosed,
     ReferralStatusChanged,
     ReferralWaitlisted,
@@ -126,6 +127,37 @@ class Story:
 
 async def task_of(hub: Hub, referred: Referred) -> Any:
     return (await hub.read(f"Task/{referred.task_id}")).json()
+
+
+def not_told(referred: Referred, hub: Hub) -> Event:
+    return NotificationFailed(
+        youth_id=UUID(referred.youth_id),
+        organisation_id=hub.organisation_id,
+        subscription_id=uuid4(),
+        since=START,
+    )
+
+
+async def items_of(office: Office, referred: Referred) -> list[str]:
+    path = f"/api/referral/referrals/{referred.referral_id}"
+    detail = (await office.as_staff("GET", path)).json()
+    return [item["kind"] for item in detail["work_items"]]
+
+
+async def test_a_hub_that_could_not_be_told_is_called_by_a_person(
+    office: Office, riverbend: Hub, referred: Referred
+) -> None:
+    path = f"/api/referral/referrals/{referred.referral_id}/hub-called"
+    other = Hub(office.http, uuid4())
+
+    await office.hear(not_told(referred, other))
+    assert await items_of(office, referred) == []
+    await office.hear(not_told(referred, riverbend), not_told(referred, riverbend))
+    assert await items_of(office, referred) == ["hub-not-told"]
+    answers = [await office.as_staff("POST", path) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert await items_of(office, referred) == []
 
 
 async def test_the_whole_way_as_the_hub_sees_it(
