@@ -8,6 +8,7 @@ from services.referral.api.intake import add_intake
 from services.referral.api.internal import internal
 from services.referral.api.reads import add_reads
 from services.referral.api.staff import staff
+from services.referral.api.task_requests import add_task_requests
 from services.referral.api.tasks import add_tasks
 from services.referral.handlers import events
 from services.referral.store.payers import Named
@@ -34,6 +35,7 @@ def fhir_router(agency: Named) -> FhirRouter:
     router = FhirRouter()
     add_tasks(router, agency)
     add_intake(router)
+    add_task_requests(router, agency)
     add_reads(router)
     return router
 

@@ -1,57 +1,31 @@
 """All that was told of a referral, for a dated answer: our own events, and the rows behind them."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
 from uuid import UUID
 
 from contracts.codes import Attestation, ConsentKind, HubService
-from contracts.events import (
-    HubDisengaged,
-    HubEngaged,
-    ReferralClosed,
-    ReferralMerged,
-    ReferralReceived,
-    ReferralReopened,
-    ReferralWithdrawn,
-)
 from services.chassis.clock import agency_day
-from services.chassis.db import Connection
-from services.referral.domain.eligibility import Facts
+from services.chassis.db import Connection, Record
 from services.referral.domain.validity import (
     AttestedWord,
     ConsentWord,
     CoverageWord,
-    History,
     HubWord,
     OpenWord,
     PlanWord,
 )
 
-OPENS = (ReferralReceived.type, ReferralReopened.type)
-ENDS = (ReferralClosed.type, ReferralWithdrawn.type, ReferralMerged.type)
-HUBS = (HubEngaged.type, HubDisengaged.type)
-
-
-async def history_of(conn: Connection, facts: Facts) -> History:
-    """The whole history of one referral."""
-    return History(
-        youth_id=facts.youth_id,
-        birth_date=facts.birth_date,
-        requesting=frozenset((facts.organisation_id, *facts.joined)),
-        named=frozenset(c.coverage_id for c in facts.coverages if c.member_id),
-        opened=await list_openings(conn, facts.youth_id, facts.referral_id),
-        hubs=await list_hub_words(conn, facts.youth_id),
-        coverages=await list_coverage_words(conn, facts.referral_id),
-        plans=await list_plan_words(conn, facts.referral_id),
-        consents=await list_consent_words(conn, facts.youth_id),
-        attested=await list_attested_words(conn, facts.referral_id),
-    )
-
 
 async def list_openings(
-    conn: Connection, youth_id: UUID, referral_id: UUID
+    conn: Connection,
+    youth_id: UUID,
+    referral_id: UUID,
+    *,
+    opens: Sequence[str],
+    ends: Sequence[str],
 ) -> tuple[OpenWord, ...]:
-    """When the referral was opened and ended; the day on which it ended is its last."""
+    """When events of these types opened and ended it; the day on which it ended is its last."""
     rows = await conn.fetch(
         """
         SELECT event_id, event_type, occurred_at,
@@ -62,25 +36,28 @@ async def list_openings(
            AND convert_from(body, 'utf8')::jsonb ->> 'referral_id' = $3
          ORDER BY sequence
         """,
-        *(youth_id, [*OPENS, *ENDS], str(referral_id)),
+        *(youth_id, [*opens, *ends], str(referral_id)),
     )
     return tuple(
         OpenWord(
             row["event_id"],
-            opened_since(row["received_on"], agency_day(row["occurred_at"]), row["event_type"]),
-            row["event_type"] in OPENS,
+            first_day(row, is_open=row["event_type"] in opens),
+            row["event_type"] in opens,
         )
         for row in rows
     )
 
 
-def opened_since(received_on: str | None, day: date, type_: str) -> date:
-    if received_on:
-        return date.fromisoformat(received_on)
-    return day + timedelta(days=1) if type_ in ENDS else day
+def first_day(row: Record, *, is_open: bool) -> date:
+    if row["received_on"]:
+        return date.fromisoformat(row["received_on"])
+    day = agency_day(row["occurred_at"])
+    return day if is_open else day + timedelta(days=1)
 
 
-async def list_hub_words(conn: Connection, youth_id: UUID) -> tuple[HubWord, ...]:
+async def list_hub_words(
+    conn: Connection, youth_id: UUID, *, engages: str, disengages: str
+) -> tuple[HubWord, ...]:
     """What was told of the youth's hub services: rows say only how they stand now."""
     rows = await conn.fetch(
         """
@@ -89,18 +66,17 @@ async def list_hub_words(conn: Connection, youth_id: UUID) -> tuple[HubWord, ...
          WHERE stream_id = $1 AND event_type = ANY ($2)
          ORDER BY sequence
         """,
-        *(youth_id, list(HUBS)),
+        *(youth_id, [engages, disengages]),
     )
-    return tuple(hub_word(row["event_id"], row["event_type"], row["body"]) for row in rows)
-
-
-def hub_word(event_id: UUID, type_: str, body: dict[str, Any]) -> HubWord:
-    return HubWord(
-        event_id,
-        UUID(body["organisation_id"]),
-        HubService(body["hub_service"]),
-        date.fromisoformat(body["effective"]),
-        type_ == HubEngaged.type,
+    return tuple(
+        HubWord(
+            row["event_id"],
+            UUID(row["body"]["organisation_id"]),
+            HubService(row["body"]["hub_service"]),
+            date.fromisoformat(row["body"]["effective"]),
+            row["event_type"] == engages,
+        )
+        for row in rows
     )
 
 

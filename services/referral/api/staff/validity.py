@@ -9,14 +9,11 @@ from pydantic import BaseModel
 
 from contracts.codes import ConsentKind, HubService, Role
 from contracts.rules import Rule
-from services.chassis.errors import NotFound
 from services.chassis.rule_packs import in_force
 from services.chassis.staff import Caller, Conn, touch
 from services.referral.api.staff.router import READERS, staff
-from services.referral.domain.validity import Finding, Question, Validity, validity
-from services.referral.store import worklist
-from services.referral.store.history import history_of
-from services.referral.store.referrals import referral_facts
+from services.referral.commands.dated_answer import validity_on
+from services.referral.domain.validity import Finding, Question, Validity
 
 
 class RuleView(BaseModel):
@@ -87,12 +84,10 @@ async def read_validity(
 
     What is told today of a past day counts for that day: ask again, and the answer may be another.
     """
-    if await worklist.referral_by_id(conn, referral_id) is None:
-        raise NotFound("referral-unknown", "There is no such referral.")
     touch(request, f"ServiceRequest/{referral_id}")
     rules = in_force()
-    history = await history_of(conn, await referral_facts(conn, referral_id))
-    return shown(referral_id, validity(history, on=on, rules=rules), rules.version)
+    found = await validity_on(conn, referral_id, on=on, rules=rules)
+    return shown(referral_id, found, rules.version)
 
 
 def shown(referral_id: UUID, found: Validity, version: str) -> ValidityView:
