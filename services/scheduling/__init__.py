@@ -9,6 +9,6 @@ Listens    referral.v1 (requests, gate 1, attestations, consents, hubs, ends) an
            documentation.v1 (sessions that took place)
 Exposes    /fhir Practitioner, PractitionerRole, Location, Appointment, EpisodeOfCare
            /api/scheduling mentors and their times, waitlist, offers, assignments, episodes,
-           appointments and series of them
+           appointments and series of them, and a mentor's sessions as an iCalendar feed
 Knows      no child by name: a youth is an id, and all that matching needs is codes
 """

@@ -1,6 +1,7 @@
 """The scheduling service as one process: `python -m services.scheduling.app`."""
 
 from services.chassis.process import Service, run
+from services.scheduling.api import feeds
 from services.scheduling.api.fhir import door
 from services.scheduling.api.staff import staff
 from services.scheduling.handlers import events
@@ -13,7 +14,7 @@ def service() -> Service:
     return Service(
         name="scheduling",
         settings=settings,
-        doors=[door(settings.agency_id), staff],
+        doors=[door(settings.agency_id), staff, feeds.router],
         handlers=events,
         listens_to=("referral", "documentation"),
         work=work,

@@ -19,6 +19,7 @@ from services.chassis.health import Health
 from services.chassis.process import Service, apps
 from services.chassis.settings import ServiceSettings
 from services.chassis.work import Worker
+from services.scheduling.api import feeds
 from services.scheduling.api.fhir import door
 from services.scheduling.api.staff import staff
 from services.scheduling.work import work
@@ -122,7 +123,7 @@ async def open_door(pool: Pool) -> AsyncIterator[Door]:
     async with httpx.AsyncClient() as nothing:
         peers = cast(Any, SimpleNamespace())
         context = Context(pool, clock, settings(), peers, nothing)
-        service = Service("scheduling", context.settings, doors=[door(AGENCY), staff])
+        service = Service("scheduling", context.settings, doors=[door(AGENCY), staff, feeds.router])
         app, _ = apps(service, context, Health())
         app.state.verifier = names
         transport = httpx.ASGITransport(app)

@@ -12,7 +12,7 @@ from contracts.codes import ConsentKind, PlaceOfService
 from contracts.events import ConsentRevoked
 from services.chassis.db import Pool
 from services.documentation.mapping.terms import PLACES as NAMED_BY_DOCUMENTATION
-from services.scheduling import mapping
+from services.scheduling.mapping import fhir as mapping
 from tests.scheduling.builders import (
     MENTOR,
     NOW,

@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
-from services.scheduling import mapping
 from services.scheduling.domain.appointments import Appointment, AppointmentState
 from services.scheduling.domain.episodes import Episode, EpisodeState, Reader
 from services.scheduling.domain.people import DirectoryEntry, StaffRole
+from services.scheduling.mapping import fhir as mapping
 from tests.scheduling.builders import MENTOR, NOW, SUPERVISOR, make_person, make_plan
 
 AGENCY = UUID(int=1)

@@ -1,6 +1,7 @@
 """Every route of scheduling by everybody who may knock, with real tokens (P17)."""
 
 from services.chassis.db import Pool
+from services.scheduling.api import feeds
 from services.scheduling.api.fhir import door
 from services.scheduling.api.staff import staff
 from tests.scheduling.builders import MENTOR, Child, make_plan
@@ -20,7 +21,7 @@ async def test_nobody_gets_in_by_the_wrong_door(pool: Pool, child: Child) -> Non
         "Location": "loc-home",
     }
 
-    doors = [door(AGENCY), staff]
+    doors = [door(AGENCY), staff, feeds.router]
     async with open_world("scheduling", pool, doors=doors, clock=SetClock()) as world:
         lines = await matrix.ask_everybody(world, ids=ids)
 

@@ -17,8 +17,8 @@ from services.chassis.fhir.server import (
     Token,
     as_uuid,
 )
-from services.scheduling import mapping
 from services.scheduling.domain.people import DirectoryEntry
+from services.scheduling.mapping import fhir as mapping
 from services.scheduling.store import reads
 from services.scheduling.store.reads import StaffFilter
 

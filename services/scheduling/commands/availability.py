@@ -8,12 +8,11 @@ from uuid import UUID
 from services.chassis.db import Connection
 from services.chassis.errors import Conflict, NotFound, Refused
 from services.scheduling.domain.appointments import Appointment, AppointmentState, Slot
-from services.scheduling.domain.availability import Availability
+from services.scheduling.domain.availability import Availability, TimeOff
 from services.scheduling.domain.people import Window
 from services.scheduling.store import appointments as appointment_store
 from services.scheduling.store import availability as store
 from services.scheduling.store import people
-from services.scheduling.store.availability import TimeOff
 
 PLANNED = (AppointmentState.BOOKED, AppointmentState.FROZEN)
 

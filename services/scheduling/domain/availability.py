@@ -6,6 +6,7 @@ them is agreed from case to case, so it is booked and warned of (DOMAIN.md 5.8 g
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from services.chassis.clock import AGENCY
 from services.scheduling.domain.appointments import Slot
@@ -24,6 +25,15 @@ class Availability:
     leaves_on: date | None = None
     away: tuple[Slot, ...] = ()
     taken: tuple[Slot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOff:
+    """A time in which a mentor does not work."""
+
+    time_off_id: UUID
+    mentor_id: UUID
+    slot: Slot
 
 
 def availability_problems(slot: Slot, mentor: Availability) -> tuple[Problem, ...]:

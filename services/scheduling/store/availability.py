@@ -1,24 +1,14 @@
 """A mentor's times: windows and hours, time off, and what is booked."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from services.chassis.db import Connection
 from services.scheduling.domain.appointments import Slot
-from services.scheduling.domain.availability import Availability
+from services.scheduling.domain.availability import Availability, TimeOff
 from services.scheduling.domain.people import Window
 from services.scheduling.store.people import as_json, windows_of
-
-
-@dataclass(frozen=True, slots=True)
-class TimeOff:
-    """A time in which a mentor does not work."""
-
-    time_off_id: UUID
-    mentor_id: UUID
-    slot: Slot
 
 
 async def share_mentor(conn: Connection, mentor_id: UUID) -> bool:

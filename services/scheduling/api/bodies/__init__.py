@@ -17,6 +17,7 @@ from services.scheduling.api.bodies.episodes import (
     EpisodeView,
 )
 from services.scheduling.api.bodies.people import (
+    CalendarLinkView,
     CalendarView,
     LeavingView,
     MentorLeave,
@@ -49,6 +50,7 @@ __all__ = [
     "AppointmentView",
     "AssignmentEnd",
     "AssignmentView",
+    "CalendarLinkView",
     "CalendarView",
     "Cancellation",
     "Declined",

@@ -169,3 +169,9 @@ class CalendarView(Body):
     weeks: tuple[WeekView, ...]
     time_off: tuple[TimeOffView, ...]
     appointments: tuple[AppointmentView, ...]
+
+
+class CalendarLinkView(Body):
+    """A secret: whoever knows it reads the mentor's times. It is not told again."""
+
+    url: str

@@ -5,6 +5,7 @@ from typing import Annotated
 from uuid import UUID, uuid4
 
 from fastapi import Query, Request
+from starlette.responses import Response
 
 from contracts.codes import Role
 from contracts.events import Window
@@ -13,19 +14,22 @@ from services.chassis.clock import AGENCY, agency_day
 from services.chassis.doors import Forbidden
 from services.chassis.staff import Caller, Conn, touch
 from services.scheduling.api.bodies import (
+    CalendarLinkView,
     CalendarView,
     NewTimeOff,
     NewWindows,
     TimeOffView,
     WeekView,
 )
+from services.scheduling.api.feeds import MEDIA_TYPE
 from services.scheduling.api.staff.appointments import appointment_view, slot_of
 from services.scheduling.api.staff.door import BOOKS, SEES, now_of, own, staff
 from services.scheduling.commands import availability as commands
+from services.scheduling.commands import feeds
 from services.scheduling.domain.appointments import Slot, start_of
-from services.scheduling.domain.availability import hours_in_week, week_of
+from services.scheduling.domain.availability import TimeOff, hours_in_week, week_of
 from services.scheduling.domain.people import Window as Weekly
-from services.scheduling.store.availability import TimeOff
+from services.scheduling.mapping.calendar import feed
 
 MOST_DAYS = 366
 
@@ -92,6 +96,37 @@ async def take_time_off(
 async def end_time_off(time_off_id: UUID, conn: Conn, caller: Caller) -> None:
     """The mentor can come after all."""
     await commands.end_time_off(conn, time_off_id, only_mentor=own(caller))
+
+
+@staff.get("/mentors/{mentor_id}/calendar.ics", roles=SEES)
+async def read_feed(mentor_id: UUID, conn: Conn, caller: Caller, request: Request) -> Response:
+    """The same sessions as an iCalendar file, for who has a token."""
+    of_own(caller, mentor_id)
+    found = await feeds.content(conn, mentor_id, now=now_of(request))
+    touch(request, f"PractitionerRole/{mentor_id}")
+    return Response(feed(found.appointments, found.time_off), media_type=MEDIA_TYPE)
+
+
+@staff.post("/mentors/{mentor_id}/calendar-link", roles=BOOKS, status_code=201)
+async def make_calendar_link(
+    mentor_id: UUID, conn: Conn, caller: Caller, request: Request
+) -> CalendarLinkView:
+    """A secret address that a calendar program can follow; the one before answers no more."""
+    of_own(caller, mentor_id)
+    secret = await feeds.make_link(conn, mentor_id, made_by=caller.staff_id, now=now_of(request))
+    touch(request, f"PractitionerRole/{mentor_id}")
+    base = request.app.state.context.settings.base_url.removesuffix("/fhir")
+    return CalendarLinkView(url=f"{base}/api/scheduling/calendars/{secret}.ics")
+
+
+@staff.post("/mentors/{mentor_id}/calendar-link/remove", roles=BOOKS, status_code=204)
+async def remove_calendar_link(
+    mentor_id: UUID, conn: Conn, caller: Caller, request: Request
+) -> None:
+    """Nobody follows the feed by an address any more."""
+    of_own(caller, mentor_id)
+    await feeds.remove_link(conn, mentor_id)
+    touch(request, f"PractitionerRole/{mentor_id}")
 
 
 def of_own(caller: Staff, mentor_id: UUID) -> None:
