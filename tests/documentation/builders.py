@@ -351,3 +351,9 @@ async def hub_reads(rig: Rig, child: Child, path: str, **options: Any) -> Any:
 
 async def payer_reads(rig: Rig, child: Child, path: str, **options: Any) -> Any:
     return await rig.partner(child.payer, path, kind=PartnerKind.PAYER, **options)
+
+
+async def states(rig: Rig) -> list[str]:
+    """Where the notes stand, in the order of their sessions."""
+    rows = await rig.pool.fetch("SELECT state FROM session ORDER BY starts_at, ends_at")
+    return [row["state"] for row in rows]
