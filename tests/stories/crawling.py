@@ -24,7 +24,9 @@ SEARCHES = (
     "RelatedPerson?patient=Patient/{0}",
     "CarePlan?patient=Patient/{0}&category=assess-plan",
     "Goal?patient=Patient/{0}",
-    "Encounter?patient=Patient/{0}",
+    "Encounter?patient=Patient/{0}&_revinclude=Provenance:target",
+    "Observation?patient=Patient/{0}&category=survey",
+    "DocumentReference?patient=Patient/{0}&category=clinical-note",
 )
 ABSENT = "00000000-0000-4000-8000-00000000dead"
 PAYER_SCOPE = "system/Patient.rs system/Encounter.rs system/Organization.rs system/Location.rs"
@@ -61,6 +63,10 @@ async def crawl(world: World, journey: Journey) -> Crawl:
             done.missing.append((source, address, answer.status))
             continue
         done.found[address] = answer.body
+        if address.startswith("Encounter/"):
+            history = await world.hub(journey.hub, "read", {"path": f"{address}/_history"})
+            assert history.status == 200, (address, history.body)
+            done.bundles.append(history.body)
         waiting += [(address, to) for to in references(answer.body)]
     return done
 

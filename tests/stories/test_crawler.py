@@ -24,6 +24,10 @@ from tests.stories.crawling import ABSENT, Crawl, address_of, children_in, crawl
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FOR_EVERYBODY = {"Organization", "Location", "Practitioner", "PractitionerRole"}
+EACH = (
+    *("Task", "ServiceRequest", "Patient", "CarePlan", "Goal", "Encounter", "Observation"),
+    *("DocumentReference", "Provenance"),
+)
 FOR_PAYERS = {"Patient", "Encounter", "Organization", "Location"}
 
 
@@ -60,7 +64,7 @@ async def test_every_reference_resolves_for_its_hub_and_names_no_other_child(tol
         assert found.missing == []
         own = {f"Patient/{journey.youth_id}"}
         assert children_in([*found.found.values(), *found.bundles]) == own
-        for type_ in ("Task", "ServiceRequest", "Patient", "CarePlan", "Goal", "Encounter"):
+        for type_ in EACH:
             assert found.of(type_), type_
 
 
