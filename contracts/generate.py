@@ -1,4 +1,4 @@
-"""Writes what others read of our events: a JSON Schema each, and asyncapi.yaml. `make contracts`.
+"""Writes what others read of our events: JSON Schemas, asyncapi.yaml, a page. `make contracts`.
 
 Nothing is written that would break a reader of what is committed: such a change is a new type,
 `….v2`, published beside the old one until no consumer needs it.
@@ -13,12 +13,14 @@ from typing import Any
 import yaml
 
 from contracts import asyncapi
+from contracts import page as pages
 from contracts.compatibility import breaks
 from contracts.events import BY_TYPE, Event
 
 FOLDER = Path(__file__).parent
 SCHEMAS = FOLDER / "schemas"
 ASYNCAPI = FOLDER / "asyncapi.yaml"
+PAGE = FOLDER / "index.html"
 
 
 def schema_of(event: type[Event]) -> dict[str, Any]:
@@ -38,6 +40,8 @@ def files() -> Iterator[tuple[Path, str]]:
     for name, event in BY_TYPE.items():
         yield SCHEMAS / f"{name}.schema.json", json.dumps(schema_of(event), indent=2) + "\n"
     described = asyncapi.document(BY_TYPE)
+    schemas = {name: schema_of(event) for name, event in BY_TYPE.items()}
+    yield PAGE, pages.page(BY_TYPE, schemas, FOLDER / "examples")
     yield ASYNCAPI, yaml.safe_dump(described, sort_keys=False, allow_unicode=True, width=100)
 
 

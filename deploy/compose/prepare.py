@@ -44,6 +44,7 @@ def gateway() -> str:
         listen="0.0.0.0:8080",
         tls="# plain http: published on loopback only",
         upstreams={name: f"{name}:8000" for name in SERVICES},
+        contracts="/srv/contracts",
     )
 
 

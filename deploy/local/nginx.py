@@ -12,6 +12,7 @@ from deploy.local.machine import Missing, program
 from deploy.local.part import Part
 
 TEMPLATE = Path(__file__).parents[1] / "gateway/nginx.conf.tmpl"
+CONTRACTS = Path(__file__).parents[2] / "contracts"
 TLS = """\
 ssl_certificate {certificate};  ssl_certificate_key {key};
     ssl_protocols TLSv1.2 TLSv1.3;  ssl_session_cache shared:s:1m;
@@ -90,15 +91,25 @@ class Nginx:
 
 
 def filled(
-    *, run: str, access_log: str, listen: str, tls: str, upstreams: Mapping[str, str]
+    *,
+    run: str,
+    access_log: str,
+    listen: str,
+    tls: str,
+    upstreams: Mapping[str, str],
+    contracts: str = str(CONTRACTS),
 ) -> str:
-    """The configuration of one gateway; `upstreams` are the services' public addresses."""
+    """The configuration of one gateway; `upstreams` are the services' public addresses.
+
+    `contracts` is the folder of that name, where the gateway finds it.
+    """
     text = TEMPLATE.read_text()
     for mark, value in {
         "RUN": run,
         "ACCESS_LOG": access_log,
         "LISTEN": listen,
         "TLS": tls,
+        "CONTRACTS": contracts,
         "OUTCOMES": "\n".join(map(outcome, OUTCOMES)),
         **{service.upper(): address for service, address in upstreams.items()},
     }.items():

@@ -160,3 +160,18 @@ def test_asyncapi_names_every_message_with_its_schema_file() -> None:
 
     assert set(named) == set(BY_TYPE)
     assert all((generate.FOLDER / reference).exists() for reference in named.values())
+
+
+def test_the_page_names_every_event_field_and_code_and_asks_nobody_else_for_anything() -> None:
+    text = generate.PAGE.read_text()
+
+    assert all(f'id="{name}"' in text for name in BY_TYPE)
+    for event in BY_TYPE.values():
+        assert all(
+            f"<code>{field}</code>" in text for field in event.model_json_schema()["properties"]
+        )
+    assert "in-home-therapy | intensive-care-coordination" in text
+    assert not re.search(r"<script|<iframe|<link|@import|url\(|onclick|javascript:", text)
+    links = re.findall(r'(?:href|src)="([^"]+)"', text)
+    assert all(link.startswith(("#", "schemas/", "asyncapi.yaml")) for link in links)
+    assert all((generate.FOLDER / link).exists() for link in links if not link.startswith("#"))

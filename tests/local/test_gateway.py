@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from deploy.local.machine import accepts, free_ports, wait_until
-from deploy.local.nginx import Nginx
+from deploy.local.nginx import CONTRACTS, Nginx
 from deploy.local.part import end, recorded, start
 
 SERVICES = ("referral", "scheduling", "documentation", "notifications")
@@ -125,6 +125,49 @@ def test_whatever_is_not_named_is_not_found(gateway: Nginx, path: str) -> None:
 
     assert answer.startswith("HTTP/1.1 404 ")
     assert '"code":"not-found"' in answer
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/contracts/", "text/html"),
+        ("/contracts/index.html", "text/html"),
+        ("/contracts/asyncapi.yaml", "text/plain"),
+        ("/contracts/schemas/SessionLogged.v1.schema.json", "application/json"),
+        ("/contracts/examples/SessionLogged.v1.json", "application/json"),
+    ],
+)
+def test_the_contracts_can_be_browsed(web: httpx.Client, path: str, kind: str) -> None:
+    answer = web.get(path)
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith(kind)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    name = path.removeprefix("/contracts/") or "index.html"
+    assert answer.content == (CONTRACTS / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/contracts/events.py",
+        "/contracts/README.md",
+        "/contracts/rules/eligibility.toml",
+        "/contracts/fhir/examples/01-referral-bundle.json",
+        "/contracts/schemas/",
+        "/contracts/schemas/../events.py",
+        "/contracts/..%2fpyproject.toml",
+        "/contracts/schemas/..json",
+    ],
+)
+def test_of_the_contracts_nothing_else_is_served(gateway: Nginx, path: str) -> None:
+    answer = raw(gateway.port, f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+    assert answer.startswith("HTTP/1.1 404 ")
+
+
+def test_the_contracts_are_written_by_nobody(web: httpx.Client) -> None:
+    assert web.put("/contracts/asyncapi.yaml", content=b"x").status_code in (403, 405)
 
 
 def test_a_body_above_five_megabytes_is_refused_in_the_words_of_fhir(web: httpx.Client) -> None:
