@@ -78,6 +78,12 @@ class Backlog:
             self.watching.result()
         return waiting in done
 
+    async def look_on(self, looks: int = 8) -> None:
+        """Some looks more, so that a chart shows how it was afterwards."""
+        last = len(self.samples) + looks
+        async with self.changed:
+            await self.changed.wait_for(lambda: len(self.samples) >= last or self.watching.done())
+
     async def empty_after(self, since: float) -> None:
         def empty() -> bool:
             last = self.samples[-1] if self.samples else None

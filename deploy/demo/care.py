@@ -117,7 +117,7 @@ class Care:
                 return None
 
             self.appointments.append(await until(f"{self.label}: booked", booked))
-        self.say(f"episode open, {len(starts)} sessions booked")
+        self.say(f"episode open, {counted(len(starts), 'session')} booked")
 
     # --- The mentor works ----------------------------------------------------------------------
 
@@ -141,7 +141,7 @@ class Care:
             await self.sign(mentor, note)
             await self.cosign(note)
             self.held += 1
-        self.say(f"{len(held)} sessions held, signed and co-signed")
+        self.say(f"{counted(len(held), 'session')} held, signed and co-signed")
 
     async def miss(self, mentor: str, number: int) -> None:
         """The child does not come to a session, and the mentor says so."""
@@ -219,3 +219,7 @@ class Care:
 
         found: list[Json] = await until(f"{self.label}: goals to cite", known)
         return found
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

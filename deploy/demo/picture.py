@@ -117,7 +117,9 @@ def drawn(picture: Picture) -> Table:
     table.add_column("stands")
     for goal in picture.goals:
         ratings = (goal.ratings.get(session.id_) for session in picture.sessions)
-        stands = goal.status if goal.achievement is None else f"{goal.status}, {goal.achievement}"
+        stands = goal.status
+        if goal.achievement and goal.status in ("active", "completed"):
+            stands = f"{goal.status}, {goal.achievement}"
         mark = MARKS.get(goal.status, "○")
         table.add_row(f"{mark} {goal.text}", *map(bar, ratings), stands)
     table.add_section()

@@ -124,6 +124,8 @@ class Play:
 
     async def weather_the_storm(self) -> None:
         """Nobody stops working: who finds a door shut tries again."""
+        for journey in self.early:
+            journey.quiet = journey is not self.shrinking  # one of them stands for all
         async with Backlog(self.world.at.dsn) as backlog:
             await asyncio.gather(
                 strike(self.stack, backlog),
@@ -160,6 +162,7 @@ class Play:
         self.world.skip_to(noon(begun + WEEK))
         subs = await self.cast.subs_by_staff_id()
         came = [journey for journey in self.served if journey is not self.absent]
+        self.absent.quiet = self.lapsing.quiet = False
         await asyncio.gather(
             self.absent.miss(subs[self.absent.mentor], 0),
             *(journey.hold(subs[journey.mentor], [0]) for journey in came),
@@ -178,10 +181,13 @@ class Play:
 
     async def second_week(self) -> None:
         going_on = [journey for journey in self.served if journey is not self.lapsing]
+        for journey in self.served:
+            journey.quiet = True
         ends = [datetime.fromisoformat(a["end"]) for j in going_on for a in j.appointments]
         self.world.skip_to(max(ends) + timedelta(hours=1))
         subs = await self.cast.subs_by_staff_id()
         await asyncio.gather(*(journey.hold(subs[journey.mentor], [1]) for journey in going_on))
+        say(f"{len(going_on)} sessions are held, signed and co-signed")
         await asyncio.gather(*(journey.be_read() for journey in self.served))
         say(f"the hubs read Task, CarePlan, Goals and Encounters of {len(self.served)} children")
 

@@ -1,20 +1,37 @@
 """The account of every referral as a table, and in one line what the four databases agree on."""
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from deploy.demo.account import Account, Line
 
 WIDTH = 150
+SAID = {  # BSeR's numbers, in a word
+    "3.0": "eligible",
+    "4.0": "declined",
+    "5.1.1": "visit booked",
+    "5.1.2": "no show",
+    "5.1.3": "visit cancelled",
+    "5.1.4": "visit held",
+    "5.2": "withdrawal asked",
+    "6.0": "withdrawn",
+    "7.0": "service ended",
+}
 
 
 def show_account(account: Account) -> None:
     console = Console(width=WIDTH)
-    table = Table(title="Every referral, from the four databases and the partners' own logs")
-    for name in ("referral", "hub", "payer", "state", "Task", "episode"):
+    table = Table(
+        title="Every referral, from the four databases and the partners' own logs",
+        title_justify="left",
+        box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    for name in ("referral", "hub", "payer says", "state", "the hub's Task"):
         table.add_column(name, no_wrap=True)
-    for name in ("held", "missed", "goals", "told of Task", "of sessions"):
-        table.add_column(name, justify="right")
+    for name in ("held", "missed", "goals", "Task news", "session news"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")
     for line in account.lines:
         table.add_row(*cells(line))
@@ -45,9 +62,8 @@ def cells(line: Line) -> list[str]:
         line.hub.partition(" ")[0],
         line.payer_says or "not asked",
         line.state,
-        f"{line.task} ({line.business})" if line.business else line.task,
-        line.episode,
-        f"{line.sessions} of {line.booked}",
+        ", ".join(filter(None, (line.task, SAID.get(line.business, line.business)))),
+        f"{line.sessions}/{line.booked}",
         str(line.no_shows),
         goals,
         str(line.heard_of_task),

@@ -31,3 +31,4 @@ async def pass_over(backlog: Backlog) -> None:
         left = backlog.samples[-1].behind if backlog.samples else "?"
         raise Refusal(f"{DRAINING_SECONDS:.0f} seconds after the storm {left} events wait still.")
     backlog.mark("everything told is applied")
+    await backlog.look_on()
