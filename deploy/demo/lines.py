@@ -43,7 +43,7 @@ def lines(addresses: Addresses, journey: Journey, trace: str) -> Sequence[Line]:
             f".venv/bin/waypost{env_file} story {journey.referral_id}",
         ),
         Line("", f".venv/bin/waypost{env_file} status"),
-        Line("its trace, from the hub's POST to what the hub was told", trace, is_address=True),
+        Line("a trace, from a hub's POST to what the hub was told", trace, is_address=True),
         Line(
             "as an outside scheduler: who may be matched, who has a mentor (Ctrl-C ends it)",
             f"{PYTHON} deploy/examples/scheduler.py {addresses.kafka}",

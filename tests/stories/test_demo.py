@@ -61,7 +61,7 @@ async def played(stack: Stack) -> AsyncIterator[Played]:
         await play.run()
     ids = [journey.referral_id for journey in play.everybody]
     account = await cast.settled(ids, seconds=SETTLING_SECONDS)
-    trace = await trace_page(world.at, play.shrinking.referral_id)
+    trace = await trace_page(world.at, play.others[0].referral_id)
     found = lines(world.at, play.shrinking, trace)
     yield Played(world, cast, play, account, "\n".join(told), found)
     await world.http.aclose()
