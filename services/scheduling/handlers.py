@@ -2,7 +2,8 @@
 
 Not asked for: CoverageReinstated and CoverageChanged, because the EligibilityConfirmed that follows
 has the new days; YouthIdentity…, because a merge moves nothing: what waits and is served is the
-survivor's referral, and its new hub services are told as HubEngaged on the survivor's own stream.
+survivor's referral, and its new hub services are told as HubEngaged on the survivor's own stream;
+NoteOverdue and what goals do, because they move no appointment and no wait.
 """
 
 from datetime import datetime

@@ -283,7 +283,7 @@ async def test_the_words_of_a_note_leave_this_database_in_no_event(rig: Rig) -> 
     marker = "MARKER-7f3a"
     texts = dict.fromkeys(("intervention", "response", "family_contact", "next_plan"), marker)
 
-    await Mentor(rig).logs(session(child, FROM, UNTIL, texts=texts))
+    await Mentor(rig).logs(session(child, FROM, UNTIL, texts=texts, late_reason=marker))
 
     rows = await rig.pool.fetch("SELECT body, headers::text FROM event")
     assert rows
