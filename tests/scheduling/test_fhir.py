@@ -22,7 +22,8 @@ from tests.scheduling.builders import (
     make_plan,
     register,
 )
-from tests.scheduling.door import AGENCY, Door
+from tests.scheduling.door import AGENCY, Door, work_off
+from tests.scheduling.test_leaving import leave
 
 SAMPLES = Path(__file__).parents[2] / "contracts/fhir/examples"
 
@@ -325,3 +326,79 @@ async def test_pages_join_up_to_the_whole(door: Door, pool: Pool, hub: str, type
 
 async def test_an_unknown_filter_is_refused(door: Door, hub: str) -> None:
     assert (await door.get("/fhir/Practitioner?bogus=1", by=hub)).status_code == 400
+
+
+# --- Every reference resolves --------------------------------------------------------------------
+
+SERVED_HERE = ("Practitioner", "PractitionerRole", "Location", "Appointment", "EpisodeOfCare")
+SERVED_BY_REFERRAL = ("Patient", "ServiceRequest", "Organization")  # the stories crawl these
+
+
+def references(resource: Any) -> set[str]:
+    if isinstance(resource, list):
+        return set().union(*map(references, resource), set())
+    if not isinstance(resource, dict):
+        return set()
+    found = {resource["reference"]} if "reference" in resource else set()
+    return found.union(*map(references, resource.values()))
+
+
+async def crawl(door: Door, hub: str, *paths: str) -> set[str]:
+    """All that leads from these paths on; fails at the first reference that this hub cannot open.
+
+    Those of another service are gathered, not followed.
+    """
+    seen, ahead, foreign = set(paths), list(paths), set()
+    while ahead:
+        path = ahead.pop()
+        answer = await door.get(f"/fhir/{path}", by=hub)
+        assert answer.status_code == 200, path
+        for reference in references(answer.json()) - seen:
+            type_ = reference.partition("/")[0]
+            assert type_ in (*SERVED_HERE, *SERVED_BY_REFERRAL), reference
+            if type_ in SERVED_BY_REFERRAL:
+                foreign.add(reference)
+            else:
+                seen.add(reference)
+                ahead.append(reference)
+    return foreign
+
+
+async def test_every_reference_of_a_child_in_service_resolves(door: Door, child: Child) -> None:
+    episode_id = await child.admit()
+    appointment_id = await child.book(make_plan())
+
+    led_to = await crawl(
+        door, door.hub(child.hub), f"EpisodeOfCare/{episode_id}", f"Appointment/{appointment_id}"
+    )
+
+    assert led_to == {
+        f"Patient/{child.youth_id}",
+        f"ServiceRequest/{child.referral_id}",
+        f"Organization/{AGENCY}",
+    }
+
+
+async def test_every_reference_resolves_after_the_mentor_has_left(door: Door, child: Child) -> None:
+    episode_id = await child.admit()
+    appointment_id = await child.book(make_plan())
+    hub = door.hub(child.hub)
+
+    await leave(door)
+    await work_off(child.pool)
+
+    await crawl(door, hub, f"EpisodeOfCare/{episode_id}", f"Appointment/{appointment_id}")
+    role = (await door.get(f"/fhir/PractitionerRole/{MENTOR}", by=hub)).json()
+    episode = (await door.get(f"/fhir/EpisodeOfCare/{episode_id}", by=hub)).json()
+    assert (role["active"], role["meta"]["versionId"]) == (False, "2")
+    assert episode["status"] == "onhold"
+
+
+async def test_a_hub_that_did_not_refer_is_led_to_no_referral(door: Door, child: Child) -> None:
+    episode_id = await child.admit()
+    second = Child(child.pool, youth_id=child.youth_id, numbers=child.numbers)
+    await second.hear(second.engaged(), second.granted(ConsentKind.ROI_HUB))
+
+    led_to = await crawl(door, door.hub(second.hub), f"EpisodeOfCare/{episode_id}")
+
+    assert led_to == {f"Patient/{child.youth_id}", f"Organization/{AGENCY}"}
