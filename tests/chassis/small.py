@@ -1,12 +1,13 @@
-"""A service of two routes and one handler, as a real process: `python -m tests.chassis.small`.
+"""A service of a few routes and handlers, as a real process: `python -m tests.chassis.small`.
 
 Its name is the first argument. It notes what it hears in `effect`, and appends what it is told to.
+VERSION=2 in its environment is the next release: it tells and hears `Noticed.v1`, too.
 """
 
 import os
 import signal
 import sys
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 from uuid import UUID
 
 from fastapi import Request
@@ -23,16 +24,39 @@ from services.chassis.work import Item
 from tests.chassis.rig import Noted
 
 door = PublicRouter()
-handlers = Handlers({Noted.type: Noted})
+
+
+class Noticed(Noted):
+    """A type that the release before does not know."""
+
+    type: ClassVar[str] = "Noticed.v1"
+
+
+class NotedMore(Noted):
+    """The same type with one more field, as a compatible change has it."""
+
+    more: str = "told by version 2"
+
+
+TWO = os.environ.get("VERSION") == "2"
+handlers = Handlers({Noted.type: Noted} | ({Noticed.type: Noticed} if TWO else {}))
 
 
 @door.post("/notes/{stream}/{n}")
 async def note(stream: UUID, n: int, request: Request) -> dict[str, int]:
     context: Context = request.app.state.context
     async with transaction(context.pool) as conn:
-        await outbox.append(conn, Noted(youth_id=stream, n=n), at=context.clock.now())
+        told = NotedMore if TWO else Noted
+        await outbox.append(conn, told(youth_id=stream, n=n), at=context.clock.now())
         await work.add(conn, "remind", {"n": n}, due_at=context.clock.now(), lane=None)
     return {"n": n}
+
+
+@door.post("/notices/{stream}/{n}")
+async def notice(stream: UUID, n: int, request: Request) -> None:
+    context: Context = request.app.state.context
+    async with transaction(context.pool) as conn:
+        await outbox.append(conn, Noticed(youth_id=stream, n=n), at=context.clock.now())
 
 
 @door.post("/slow/{seconds}")
@@ -57,6 +81,9 @@ async def keep(conn: Connection, event: Noted) -> None:
         "INSERT INTO effect (stream_id, producer, sequence) VALUES ($1, $2, $3)",
         *(*Stream(event.youth_id, envelope.stream.producer), envelope.sequence),
     )
+
+
+handlers.on(Noticed)(keep)
 
 
 async def remind(conn: Connection, item: Item) -> None:

@@ -30,7 +30,6 @@ HEARS: dict[str, tuple[str, ...]] = {
     consumer: tuple(topic.partition(".")[0] for topic, to in LISTENERS.items() if consumer in to)
     for consumer in ("referral", "scheduling", "documentation", "notifications")
 }
-HEARS["referral"] = ("scheduling", "documentation", "notifications")
 TABLES = (
     # What was acknowledged to a client, in the transaction of its events.
     "CREATE TABLE IF NOT EXISTS light_act (key uuid PRIMARY KEY, events integer NOT NULL)",
