@@ -151,7 +151,10 @@ def main() -> int:
     options = parser.parse_args()
     try:
         picture = asyncio.run(once(options.home, options.referral))
-    except (Refusal, OSError) as error:
+    except FileNotFoundError:
+        sys.stderr.write(f"Nothing was ever up in {options.home}: `make up` comes first.\n")
+        return 1
+    except Refusal as error:
         sys.stderr.write(f"{error}\n")
         return 1
     Console(width=150).print(drawn(picture))

@@ -32,8 +32,11 @@ def main() -> int:
     options = parser.parse_args()
     try:
         print(asyncio.run(token_of(options.home / "hub" / options.hub)))
-    except (OSError, httpx.HTTPError) as error:
-        sys.stderr.write(f"No token for {options.hub}: is it up? ({type(error).__name__})\n")
+    except FileNotFoundError:
+        sys.stderr.write(f"There is no hub {options.hub} in {options.home}: was it ever up?\n")
+        return 1
+    except httpx.HTTPError as error:
+        sys.stderr.write(f"No token for {options.hub}: {type(error).__name__}. `make up` helps.\n")
         return 1
     return 0
 

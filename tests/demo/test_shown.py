@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 import deploy.demo.__main__ as demo
+from deploy.demo import picture, serve, token
 from deploy.demo.account import Account, Line, Wrongs
 from deploy.demo.actors import Refusal
 from deploy.demo.backlog import Sample, chart
@@ -160,6 +161,22 @@ def test_how_the_demo_ends_is_its_exit_status(
     monkeypatch.setattr("sys.argv", ["demo", "--seed", "1"])
 
     assert demo.main() == status
+
+
+@pytest.mark.parametrize("command", [token, picture, serve], ids=["token", "picture", "serve"])
+def test_a_command_without_a_stack_says_what_to_do(
+    command: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["command", "riverbend", "--home", str(tmp_path)])
+
+    assert command.main() == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert str(tmp_path) in told.err
+    assert "ever up" in told.err
 
 
 # --- The lines -----------------------------------------------------------------------------------

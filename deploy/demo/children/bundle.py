@@ -199,7 +199,10 @@ class _Writer:
             "patient": self.to("patient"),
             "relationship": [coded(f"{TERMS}/v3-RoleCode", "GUARD", "guardian")],
             "name": [{"family": self.child.family, "given": [self.child.guardian]}],
-            "telecom": [{"system": "phone", "value": "+1-413-555-0142", "use": "home"}],
+            "telecom": [
+                {"system": "phone", "value": "+1-413-555-0142", "use": "home"},
+                {"system": "email", "value": f"{self.child.placer.lower()}@family.example"},
+            ],
         }
         return self.entry("guardian", resource, None)
 
