@@ -34,6 +34,7 @@ from services.chassis.inbox import Handlers
 from services.scheduling.commands import appointments, facts, voided
 from services.scheduling.domain.matching import Wish
 from services.scheduling.domain.people import Gender, window
+from services.scheduling.domain.told import ConsentWord, GateWord, HubWord, Request
 
 events = Handlers()
 events.project(readers.PROJECTION)
@@ -60,18 +61,17 @@ async def renew_request(conn: Connection, event: ReferralAmended) -> None:
 async def keep(
     conn: Connection, event: ReferralReceived | ReferralAmended, *, version: int
 ) -> None:
-    await facts.record_request(
-        conn,
+    request = Request(
         event.referral_id,
         event.youth_id,
-        version=version,
-        organisation_id=event.organisation_id,
-        hub_service=event.hub_service,
-        priority=event.priority,
-        received_on=event.received_on,
-        wish=wish_of(event),
-        now=occurred(),
+        version,
+        event.organisation_id,
+        event.hub_service,
+        event.priority,
+        event.received_on,
+        wish_of(event),
     )
+    await facts.record_request(conn, request, now=occurred())
 
 
 def wish_of(event: ReferralReceived | ReferralAmended) -> Wish:
@@ -93,21 +93,22 @@ def gender_of(code: str | None) -> Gender | None:
 @events.on(EligibilityConfirmed)
 async def join_waitlist_when_eligible(conn: Connection, event: EligibilityConfirmed) -> None:
     """Put the youth on the waiting list, where a mentor is matched."""
-    await facts.record_gate_one(
-        conn,
+    word = GateWord(
         event.referral_id,
         event.youth_id,
+        stands=True,
         payer=event.payer,
         valid_from=event.valid_from,
         valid_to=event.valid_to,
-        now=occurred(),
     )
+    await facts.record_gate_one(conn, word, now=occurred())
 
 
 @events.on(EligibilityDenied)
 async def hold_when_not_eligible(conn: Connection, event: EligibilityDenied) -> None:
     """Offer no mentor for now, and pause an open episode where the policy says so."""
-    await facts.record_denial(conn, event.referral_id, event.youth_id, now=occurred())
+    word = GateWord(event.referral_id, event.youth_id, stands=False)
+    await facts.record_gate_one(conn, word, now=occurred())
 
 
 @events.on(CoverageLapsed)
@@ -140,53 +141,48 @@ async def hold_when_consent_is_revoked(conn: Connection, event: ConsentRevoked) 
 async def keep_consent(
     conn: Connection, event: ConsentGranted | ConsentRevoked, *, stands: bool
 ) -> None:
-    await facts.record_consent(
-        conn,
-        event.youth_id,
-        kind=event.kind,
-        organisation_id=event.organisation_id,
-        stands=stands,
-        effective_at=event.effective_at,
-        now=occurred(),
+    word = ConsentWord(
+        event.youth_id, event.kind, event.organisation_id, stands, event.effective_at
     )
+    await facts.record_consent(conn, word, now=occurred())
 
 
 @events.on(HubEngaged)
 async def resume_when_hub_engages(conn: Connection, event: HubEngaged) -> None:
-    await facts.record_hub_engaged(
-        conn,
-        event.youth_id,
-        organisation_id=event.organisation_id,
-        service=event.hub_service,
-        effective=event.effective,
-        now=occurred(),
-    )
+    await keep_hub(conn, event, begins=True)
 
 
 @events.on(HubDisengaged)
 async def hold_when_hub_disengages(conn: Connection, event: HubDisengaged) -> None:
     """Book nothing new without a hub, and freeze what is booked."""
-    await facts.record_hub_disengaged(
-        conn,
-        event.youth_id,
-        organisation_id=event.organisation_id,
-        service=event.hub_service,
-        effective=event.effective,
-        now=occurred(),
+    await keep_hub(conn, event, begins=False)
+
+
+async def keep_hub(conn: Connection, event: HubEngaged | HubDisengaged, *, begins: bool) -> None:
+    word = HubWord(
+        event.youth_id, event.organisation_id, event.hub_service, begins, event.effective
     )
+    await facts.record_hub(conn, word, now=occurred())
 
 
 @events.on(ReferralWithdrawn)
 async def stop_when_withdrawn(conn: Connection, event: ReferralWithdrawn) -> None:
-    await facts.record_referral_end(
-        conn, event.referral_id, event.youth_id, reason=event.reason, now=occurred()
-    )
+    await end(conn, event, reason=event.reason)
 
 
 @events.on(ReferralClosed)
 async def stop_when_closed(conn: Connection, event: ReferralClosed) -> None:
+    await end(conn, event, reason=event.reason)
+
+
+async def end(
+    conn: Connection,
+    event: ReferralWithdrawn | ReferralClosed | ReferralMerged,
+    *,
+    reason: str,
+) -> None:
     await facts.record_referral_end(
-        conn, event.referral_id, event.youth_id, reason=event.reason, now=occurred()
+        conn, event.referral_id, event.youth_id, reason=reason, now=occurred()
     )
 
 
@@ -194,9 +190,7 @@ async def stop_when_closed(conn: Connection, event: ReferralClosed) -> None:
 async def stop_when_merged(conn: Connection, event: ReferralMerged) -> None:
     """The joined referral waits no more; the survivor's stream tells it too, and needs nothing."""
     if event.youth_id == event.merged_youth_id:
-        await facts.record_referral_end(
-            conn, event.referral_id, event.youth_id, reason="merged", now=occurred()
-        )
+        await end(conn, event, reason="merged")
 
 
 @events.on(ReferralReopened)

@@ -7,80 +7,33 @@ makes the next step happen, so no order of the facts is asked for.
 from datetime import date, datetime, time
 from uuid import UUID
 
-from contracts.codes import Attestation, ConsentKind, HubService, Priority
+from contracts.codes import Attestation
 from services.chassis import work
 from services.chassis.clock import AGENCY, agency_day
 from services.chassis.db import Connection
 from services.scheduling.commands.settle import settle, settle_youth
-from services.scheduling.domain.matching import Wish
+from services.scheduling.domain.told import ConsentWord, GateWord, HubWord, Request
 from services.scheduling.store import facts as store
 
 SETTLE = "settle-youth"
 
 
-async def record_request(
-    conn: Connection,
-    referral_id: UUID,
-    youth_id: UUID,
-    *,
-    version: int,
-    organisation_id: UUID,
-    hub_service: HubService | None,
-    priority: Priority,
-    received_on: date,
-    wish: Wish,
-    now: datetime,
-) -> None:
+async def record_request(conn: Connection, request: Request, *, now: datetime) -> None:
     """Keep what a referral asks for; the day of receipt is the first one told, for good."""
-    await store.lock_youth(conn, youth_id)
-    await store.add_request(
-        conn,
-        referral_id,
-        youth_id,
-        version=version,
-        organisation_id=organisation_id,
-        hub_service=hub_service,
-        priority=priority,
-        received_on=received_on,
-        wish=wish,
-    )
-    await settle(conn, referral_id, youth_id, now=now)
+    await store.lock_youth(conn, request.youth_id)
+    await store.add_request(conn, request)
+    await settle(conn, request.referral_id, request.youth_id, now=now)
 
 
-async def record_gate_one(
-    conn: Connection,
-    referral_id: UUID,
-    youth_id: UUID,
-    *,
-    payer: UUID,
-    valid_from: date,
-    valid_to: date,
-    now: datetime,
-) -> None:
-    """Gate 1 holds: the youth waits for a mentor, or goes on as before."""
-    await store.lock_youth(conn, youth_id)
-    await store.remove_coverage_lapse(conn, youth_id, payer)
-    await store.add_gate_one(
-        conn,
-        referral_id,
-        youth_id,
-        stands=True,
-        payer=payer,
-        valid_from=valid_from,
-        valid_to=valid_to,
-    )
-    await settle(conn, referral_id, youth_id, now=now)
-    if valid_from > agency_day(now):
-        await settle_on(conn, youth_id, valid_from)
-
-
-async def record_denial(
-    conn: Connection, referral_id: UUID, youth_id: UUID, *, now: datetime
-) -> None:
-    """Gate 1 does not hold: the place on the list is held, its day kept."""
-    await store.lock_youth(conn, youth_id)
-    await store.add_gate_one(conn, referral_id, youth_id, stands=False)
-    await settle(conn, referral_id, youth_id, now=now)
+async def record_gate_one(conn: Connection, word: GateWord, *, now: datetime) -> None:
+    """With gate 1 the youth waits for a mentor, or goes on; without, its place is held, day kept."""
+    await store.lock_youth(conn, word.youth_id)
+    if word.payer:
+        await store.remove_coverage_lapse(conn, word.youth_id, word.payer)
+    await store.add_gate_one(conn, word)
+    await settle(conn, word.referral_id, word.youth_id, now=now)
+    if word.valid_from and word.valid_from > agency_day(now):
+        await settle_on(conn, word.youth_id, word.valid_from)
 
 
 async def record_coverage_lapse(
@@ -105,60 +58,22 @@ async def record_attestation(
     await settle(conn, referral_id, youth_id, now=now)
 
 
-async def record_consent(
-    conn: Connection,
-    youth_id: UUID,
-    *,
-    kind: ConsentKind,
-    organisation_id: UUID | None,
-    stands: bool,
-    effective_at: datetime,
-    now: datetime,
-) -> None:
+async def record_consent(conn: Connection, word: ConsentWord, *, now: datetime) -> None:
     """A consent was granted or revoked; one that takes effect later is looked at again then."""
-    await store.lock_youth(conn, youth_id)
-    await store.add_consent(
-        conn,
-        youth_id,
-        kind=kind,
-        organisation_id=organisation_id,
-        stands=stands,
-        effective_at=effective_at,
-    )
-    await settle_youth(conn, youth_id, now=now)
-    if effective_at > now:
-        await settle_at(conn, youth_id, effective_at)
+    await store.lock_youth(conn, word.youth_id)
+    await store.add_consent(conn, word)
+    await settle_youth(conn, word.youth_id, now=now)
+    if word.effective_at > now:
+        await settle_at(conn, word.youth_id, word.effective_at)
 
 
-async def record_hub_engaged(
-    conn: Connection,
-    youth_id: UUID,
-    *,
-    organisation_id: UUID,
-    service: HubService,
-    effective: date,
-    now: datetime,
-) -> None:
-    await store.lock_youth(conn, youth_id)
-    await store.add_hub_engaged(conn, youth_id, organisation_id, service, engaged=effective)
-    await settle_youth(conn, youth_id, now=now)
-
-
-async def record_hub_disengaged(
-    conn: Connection,
-    youth_id: UUID,
-    *,
-    organisation_id: UUID,
-    service: HubService,
-    effective: date,
-    now: datetime,
-) -> None:
-    """A hub service ends; `effective` is the first day without, today, past or to come."""
-    await store.lock_youth(conn, youth_id)
-    await store.add_hub_ended(conn, youth_id, organisation_id, service, ended=effective)
-    await settle_youth(conn, youth_id, now=now)
-    if effective > agency_day(now):
-        await settle_on(conn, youth_id, effective)
+async def record_hub(conn: Connection, word: HubWord, *, now: datetime) -> None:
+    """A hub service begins, or ends; an end that is still to come is looked at again on its day."""
+    await store.lock_youth(conn, word.youth_id)
+    await (store.add_hub_engaged if word.begins else store.add_hub_ended)(conn, word)
+    await settle_youth(conn, word.youth_id, now=now)
+    if not word.begins and word.effective > agency_day(now):
+        await settle_on(conn, word.youth_id, word.effective)
 
 
 async def record_referral_end(
@@ -176,7 +91,7 @@ async def record_referral_reopened(
     """An ended referral goes on: it waits as before once gate 1 has been passed anew."""
     await store.lock_youth(conn, youth_id)
     await store.remove_referral_end(conn, referral_id)
-    await store.add_gate_one(conn, referral_id, youth_id, stands=False)
+    await store.add_gate_one(conn, GateWord(referral_id, youth_id, stands=False))
     await settle(conn, referral_id, youth_id, now=now)
 
 

@@ -238,29 +238,26 @@ async def update_episode_closed(
 
 
 async def episode_by_referral(conn: Connection, referral_id: UUID) -> Episode | None:
-    row = await conn.fetchrow(
-        """
-        SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, p.hold_reason,
-               p.closed_on, p.close_reason, a.supervisor_id, p.version, p.updated_at
-          FROM episode p
-          LEFT JOIN assignment a ON a.referral_id = p.referral_id AND a.ended IS NULL
-         WHERE p.referral_id = $1
-        """,
-        referral_id,
-    )
-    return episode_of(row) if row else None
+    return await episode(conn, referral_id=referral_id)
 
 
 async def episode_by_id(conn: Connection, episode_id: UUID) -> Episode | None:
+    return await episode(conn, episode_id=episode_id)
+
+
+async def episode(
+    conn: Connection, *, episode_id: UUID | None = None, referral_id: UUID | None = None
+) -> Episode | None:
+    """By one or the other: a referral has one episode."""
     row = await conn.fetchrow(
         """
         SELECT p.episode_id, p.referral_id, p.youth_id, p.state, p.opened_on, p.hold_reason,
                p.closed_on, p.close_reason, a.supervisor_id, p.version, p.updated_at
           FROM episode p
           LEFT JOIN assignment a ON a.referral_id = p.referral_id AND a.ended IS NULL
-         WHERE p.episode_id = $1
+         WHERE p.episode_id = $1 OR p.referral_id = $2
         """,
-        episode_id,
+        *(episode_id, referral_id),
     )
     return episode_of(row) if row else None
 

@@ -1,11 +1,11 @@
 """What referral says of each youth, kept as it now stands; whatever comes first is kept."""
 
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
-from contracts.codes import Attestation, ConsentKind, HubService, Priority
+from contracts.codes import Attestation
 from services.chassis.db import Connection
-from services.scheduling.domain.matching import Wish
+from services.scheduling.domain.told import ConsentWord, GateWord, HubWord, Request
 from services.scheduling.store.people import as_json
 
 
@@ -25,19 +25,9 @@ async def lock_youth(conn: Connection, youth_id: UUID) -> None:
     )
 
 
-async def add_request(
-    conn: Connection,
-    referral_id: UUID,
-    youth_id: UUID,
-    *,
-    version: int,
-    organisation_id: UUID,
-    hub_service: HubService | None,
-    priority: Priority,
-    received_on: date,
-    wish: Wish,
-) -> None:
+async def add_request(conn: Connection, request: Request) -> None:
     """Keep what a referral asks for; an older version than the one we have changes nothing."""
+    wish = request.wish
     await conn.execute(
         """
         INSERT INTO request AS r
@@ -55,7 +45,8 @@ async def add_request(
                hours_per_week = EXCLUDED.hours_per_week, windows = EXCLUDED.windows
          WHERE r.version < EXCLUDED.version
         """,
-        *(referral_id, youth_id, version, organisation_id, hub_service, priority, received_on),
+        *(request.referral_id, request.youth_id, request.version, request.organisation_id),
+        *(request.hub_service, request.priority, request.received_on),
         *(list(wish.languages), wish.interpreter_needed, wish.gender_required),
         *(wish.gender_preferred, wish.area, wish.hours_per_week, as_json(wish.windows)),
     )
@@ -85,16 +76,7 @@ async def remove_referral_end(conn: Connection, referral_id: UUID) -> None:
     )
 
 
-async def add_gate_one(
-    conn: Connection,
-    referral_id: UUID,
-    youth_id: UUID,
-    *,
-    stands: bool,
-    payer: UUID | None = None,
-    valid_from: date | None = None,
-    valid_to: date | None = None,
-) -> None:
+async def add_gate_one(conn: Connection, word: GateWord) -> None:
     """Keep the last word on gate 1."""
     await conn.execute(
         """
@@ -104,7 +86,8 @@ async def add_gate_one(
            SET stands = EXCLUDED.stands, payer = EXCLUDED.payer,
                valid_from = EXCLUDED.valid_from, valid_to = EXCLUDED.valid_to
         """,
-        *(referral_id, youth_id, stands, payer, valid_from, valid_to),
+        *(word.referral_id, word.youth_id, word.stands, word.payer),
+        *(word.valid_from, word.valid_to),
     )
 
 
@@ -141,15 +124,7 @@ async def add_attestation(
     )
 
 
-async def add_consent(
-    conn: Connection,
-    youth_id: UUID,
-    *,
-    kind: ConsentKind,
-    organisation_id: UUID | None,
-    stands: bool,
-    effective_at: datetime,
-) -> None:
+async def add_consent(conn: Connection, word: ConsentWord) -> None:
     await conn.execute(
         """
         INSERT INTO consent (youth_id, kind, organisation_id, stands, effective_at)
@@ -157,13 +132,11 @@ async def add_consent(
             ON CONFLICT ON CONSTRAINT consent_is_one DO UPDATE
            SET stands = EXCLUDED.stands, effective_at = EXCLUDED.effective_at
         """,
-        *(youth_id, kind, organisation_id, stands, effective_at),
+        *(word.youth_id, word.kind, word.organisation_id, word.stands, word.effective_at),
     )
 
 
-async def add_hub_engaged(
-    conn: Connection, youth_id: UUID, organisation_id: UUID, service: HubService, *, engaged: date
-) -> None:
+async def add_hub_engaged(conn: Connection, word: HubWord) -> None:
     """A hub service began, or began again after an end; told twice, the first day counts."""
     await conn.execute(
         """
@@ -174,14 +147,12 @@ async def add_hub_engaged(
                               ELSE EXCLUDED.engaged END,
                ended = NULL
         """,
-        *(youth_id, organisation_id, service, engaged),
+        *(word.youth_id, word.organisation_id, word.service, word.effective),
     )
 
 
-async def add_hub_ended(
-    conn: Connection, youth_id: UUID, organisation_id: UUID, service: HubService, *, ended: date
-) -> None:
-    """A hub service ended; `ended` is the first day without."""
+async def add_hub_ended(conn: Connection, word: HubWord) -> None:
+    """A hub service ended, on the first day without."""
     await conn.execute(
         """
         INSERT INTO hub_service (youth_id, organisation_id, hub_service, ended)
@@ -189,7 +160,7 @@ async def add_hub_ended(
             ON CONFLICT (youth_id, organisation_id, hub_service) DO UPDATE
            SET ended = EXCLUDED.ended
         """,
-        *(youth_id, organisation_id, service, ended),
+        *(word.youth_id, word.organisation_id, word.service, word.effective),
     )
 
 
