@@ -1,5 +1,6 @@
 """What the walk has found so far, and where it stands."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,20 +18,39 @@ class Container:
     """A resource, wherever it stands; `outer` is the resource that it is contained in."""
 
     type: str
-    where: str
+    place: tuple[str | int, ...]
     value: dict[str, Any]
     outer: "Container | None"
     referenced: set[str] = field(default_factory=set)  # ids of contained ones that are used
+
+    @property
+    def where(self) -> str:
+        return path_of(self.place)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A Reference, the types that R4 allows there (none: any) and the resource it stands in."""
 
-    where: str
+    place: tuple[str | int, ...]
     value: dict[str, Any]
     targets: frozenset[str]
     inside: Container
+
+    @property
+    def where(self) -> str:
+        return path_of(self.place)
+
+
+def path_of(place: Iterable[str | int]) -> str:
+    """A FHIRPath: zero-based, choice types by their JSON name."""
+    path = ""
+    for step in place:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        else:
+            path += f".{step}" if path else step
+    return path
 
 
 @dataclass(slots=True)
@@ -46,14 +66,8 @@ class Findings:
     unsafe: list[dict[str, Any]] = field(default_factory=list)  # resources whose text must go
 
     def where(self, *more: str | int) -> str:
-        """The FHIRPath of where the walk stands: zero-based, choice types by their JSON name."""
-        path = ""
-        for step in (*self.place, *more):
-            if isinstance(step, int):
-                path += f"[{step}]"
-            else:
-                path += f".{step}" if path else step
-        return path
+        """The FHIRPath of where the walk stands."""
+        return path_of((*self.place, *more))
 
     def wrong(self, text: str, *more: str | int, code: str = "structure") -> None:
         """Note that this is not R4's structure."""
@@ -75,7 +89,7 @@ class Findings:
 
     def note_reference(self, value: dict[str, Any], targets: frozenset[str]) -> None:
         if self.inside:
-            self.references.append(Reference(self.where(), value, targets, self.inside))
+            self.references.append(Reference(tuple(self.place), value, targets, self.inside))
 
     def note_contained(self, id_: str) -> None:
         """A canonical or uri names a contained resource, which is thereby in use."""

@@ -136,3 +136,42 @@ CHECKS: dict[str, Check] = {
     "uuid": _matching(_UUID, "A UUID is expected here, as urn:uuid:…"),
     "xhtml": _text,
 }
+
+# --- At one glance --------------------------------------------------------------------------------
+
+# True: `CHECKS` would find nothing wrong and the walk would have nothing to note. False says
+# nothing: the walk looks closer, and only its word refuses. Nearly all that is sent is plain.
+Sure = Callable[[Any], bool]
+
+_PLAIN_CODE = re.compile(r"[!-~]+")
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[!-~]+")
+
+
+def _is_plain_text(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and bool(value) and not value.isspace()
+
+
+def _is_plain(pattern: re.Pattern[str]) -> Sure:
+    matches = pattern.fullmatch
+    return lambda value: isinstance(value, str) and matches(value) is not None
+
+
+def _passes(kind: str) -> Sure:
+    check = CHECKS[kind]
+    return lambda value: check(value) is None
+
+
+SURE: dict[str, Sure] = {
+    "code": _is_plain(_PLAIN_CODE),
+    "id": _is_plain(ID),
+    "markdown": _is_plain_text,
+    "string": _is_plain_text,
+    "uri": _is_plain(_PLAIN_ADDRESS),  # with a scheme: neither `#id` nor relative
+    "url": _is_plain(_PLAIN_ADDRESS),
+    "canonical": _is_plain(_PLAIN_ADDRESS),
+    "xhtml": _is_plain_text,
+    **{
+        kind: _passes(kind)
+        for kind in ("boolean", "date", "dateTime", "decimal", "instant", "positiveInt", "time")
+    },
+}

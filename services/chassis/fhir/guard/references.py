@@ -26,12 +26,13 @@ def judge_references(found: Findings) -> None:
 
 
 def _judge(found: Findings, at: Reference, text: str, entries: dict[str, str]) -> None:
-    where = f"{at.where}.reference"
     if text.startswith("#"):
         target = _contained(at.inside, text[1:])
         if target is None:
             found.means_at(
-                where, "invariant", "Nothing that is contained here has this id (ref-1)."
+                f"{at.where}.reference",
+                "invariant",
+                "Nothing that is contained here has this id (ref-1).",
             )
             return
     elif match := _LITERAL.fullmatch(text) or _CONDITIONAL.fullmatch(text):
@@ -42,12 +43,13 @@ def _judge(found: Findings, at: Reference, text: str, entries: dict[str, str]) -
         target = None
     if target is None or (target and target not in RESOURCE_TYPES):
         found.means_at(
-            where,
+            f"{at.where}.reference",
             "not-supported",
             "A reference is Type/id, an address ending so, urn:uuid, #id, or Type?identifier=….",
         )
     elif target and at.targets and at.targets != ANY and target not in at.targets:
-        found.means_at(where, "invariant", "R4 allows no reference to this type here.")
+        text = "R4 allows no reference to this type here."
+        found.means_at(f"{at.where}.reference", "invariant", text)
 
 
 def _contained(inside: Container, id_: str) -> str | None:

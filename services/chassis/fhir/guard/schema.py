@@ -61,7 +61,7 @@ class Type:
     name: str
     elements: dict[str, Element]
     required: tuple[Element, ...]
-    choices: dict[str, bool]  # base name → one of them is required
+    choices_required: tuple[str, ...]  # base names of which one form is required
 
 
 @cache
@@ -79,7 +79,7 @@ def type_named(name: str) -> Type:
         if element.choice:
             choices[element.choice] = element.choice_required
     required = tuple(e for e in elements.values() if e.required)
-    return Type(name, elements, required, choices)
+    return Type(name, elements, required, tuple(base for base, needed in choices.items() if needed))
 
 
 def _element(name: str, field: Any) -> Element:

@@ -5,7 +5,6 @@ codes outside a required binding, wrong targets, invariants and what may change 
 """
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import orjson
 
 from services.chassis.fhir.guard import invariants
 from services.chassis.fhir.guard.findings import Container, Enough, Findings
-from services.chassis.fhir.guard.primitives import ABSOLUTE, CHECKS
+from services.chassis.fhir.guard.primitives import ABSOLUTE, CHECKS, SURE, Sure
 from services.chassis.fhir.guard.references import judge_references
 from services.chassis.fhir.guard.schema import (
     RESOURCE,
@@ -62,7 +61,7 @@ def _resource(found: Findings, value: dict[str, Any], *, contained: bool) -> Non
         found.wrong("This is no resource type of FHIR R4.", "resourceType", code="not-supported")
         return
     outer = found.inside
-    found.inside = Container(name, found.where(), value, outer if contained else None)
+    found.inside = Container(name, tuple(found.place), value, outer if contained else None)
     found.containers.append(found.inside)
     _object(found, value, type_named(name), resource=True)
     found.inside = outer
@@ -76,19 +75,36 @@ def _object(found: Findings, value: dict[str, Any], type_: Type, *, resource: bo
     if not value:
         found.wrong("An object must not be empty: leave the element out.")
     chosen: dict[str, str] = {}
+    elements, is_sure = type_.elements, sure_of(type_.name)
     for name, content in value.items():
-        element = type_.elements.get(name)
+        element = elements.get(name)
         if element is None:
             if not (resource and name == "resourceType"):
                 _beside(found, type_, name, content)
             continue
         if element.choice and chosen.setdefault(element.choice, name) != name:
             found.wrong("Only one form of this element may be given.", name)
-        _element(found, value, type_, element, content)
+        if not (name in is_sure and is_sure[name](content)):
+            _element(found, value, type_, element, content)
     _cardinality(found, value, type_, chosen)
     if len(found.structure) == before:
         invariants.judge(found, value, type_.name)
     found.depth -= 1
+
+
+@cache
+def sure_of(type_: str) -> dict[str, Sure]:
+    """The single primitives of a type that one glance can find right, so that no more is asked."""
+    return {
+        name: one_of(codes) if codes is not None and element.kind == "code" else sure
+        for name, element in type_named(type_).elements.items()
+        if element.primitive and not element.repeats and (sure := SURE.get(element.kind))
+        for codes in [required_codes().get((type_, name))]
+    }
+
+
+def one_of(codes: frozenset[str]) -> Sure:
+    return lambda value: isinstance(value, str) and value in codes
 
 
 def _cardinality(
@@ -99,27 +115,34 @@ def _cardinality(
             continue
         if element.kind in DECISIVE or f"_{element.name}" not in value:
             found.wrong("This element is required.", element.name, code="required")
-    for choice, needed in type_.choices.items():
-        if needed and choice not in chosen:
+    for choice in type_.choices_required:
+        if choice not in chosen:
             found.wrong("One form of this element is required.", choice, code="required")
 
 
 def _element(
     found: Findings, parent: dict[str, Any], type_: Type, element: Element, content: Any
 ) -> None:
-    found.place.append(element.name)
-    if element.repeats == isinstance(content, list):
-        found.depth += element.repeats
-        for index, item in _items(found, content, element.repeats):
+    place = found.place
+    place.append(element.name)
+    if not element.repeats and not isinstance(content, list):
+        _item(found, parent, type_, element, None, content)
+    elif element.repeats and isinstance(content, list):
+        _check_length(found, content)
+        found.depth += 1
+        place.append(0)
+        for index, item in enumerate(content):
+            place[-1] = index
             _item(found, parent, type_, element, index, item)
-        found.depth -= element.repeats
+        place.pop()
+        found.depth -= 1
+    elif element.repeats and content is not None:
+        found.wrong("A list is expected here.")
     elif content is None:
         found.wrong("null stands for nothing in FHIR: leave the element out.")
-    elif element.repeats:
-        found.wrong("A list is expected here.")
     else:
         found.wrong("A single value is expected here, not a list.")
-    found.place.pop()
+    place.pop()
 
 
 def _item(
@@ -130,35 +153,29 @@ def _item(
     index: int | None,
     item: Any,
 ) -> None:
-    if index is not None:
-        found.place.append(index)
-    if item is None:
+    """One value; `found.place` ends with its index where the element is a list."""
+    if isinstance(item, dict) and not element.primitive:
+        if element.kind == RESOURCE:
+            _resource(found, item, contained=element.name == "contained")
+        else:
+            if element.kind == "Reference":
+                found.note_reference(item, element.targets)
+            _object(found, item, type_named(element.kind))
+    elif item is None:
         if not (element.primitive and _stands_beside(parent, element.name, index)):
             found.wrong("null stands for nothing in FHIR: leave it out.")
     elif element.primitive:
         _primitive(found, parent, type_, element, item)
-    elif not isinstance(item, dict):
-        found.wrong("An object is expected here.")
-    elif element.kind == RESOURCE:
-        _resource(found, item, contained=element.name == "contained")
     else:
-        if element.kind == "Reference":
-            found.note_reference(item, element.targets)
-        _object(found, item, type_named(element.kind))
-    if index is not None:
-        found.place.pop()
+        found.wrong("An object is expected here.")
 
 
-def _items(found: Findings, content: Any, repeats: bool) -> Iterator[tuple[int | None, Any]]:
-    if not repeats:
-        yield None, content
-        return
+def _check_length(found: Findings, content: list[Any]) -> None:
     if not content:
         found.wrong("A list must not be empty: leave the element out.")
     if len(content) > MAX_ITEMS:
         text = f"A list has more than {MAX_ITEMS} items."
         raise FhirRefused(413, [Issue("error", "too-costly", text, expression=found.where())])
-    yield from enumerate(content)
 
 
 def _stands_beside(parent: dict[str, Any], name: str, index: int | None) -> bool:
@@ -203,16 +220,22 @@ def _beside(found: Findings, type_: Type, name: str, content: Any) -> None:
         found.wrong("This must be a list just where its element is one.", name)
         return
     found.place.append(name)
-    for index, item in _items(found, content, element.repeats):
-        if index is not None:
+    if element.repeats:
+        _check_length(found, content)
+        for index, item in enumerate(content):
             found.place.append(index)
-        if isinstance(item, dict):
-            _object(found, item, type_named("Element"))
-        elif item is not None or index is None:
-            found.wrong("An object is expected here.")
-        if index is not None:
+            _extended(found, item, may_be_null=True)
             found.place.pop()
+    else:
+        _extended(found, content, may_be_null=False)
     found.place.pop()
+
+
+def _extended(found: Findings, item: Any, *, may_be_null: bool) -> None:
+    if isinstance(item, dict):
+        _object(found, item, type_named("Element"))
+    elif item is not None or not may_be_null:
+        found.wrong("An object is expected here.")
 
 
 @cache

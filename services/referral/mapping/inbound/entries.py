@@ -16,6 +16,8 @@ Resource = dict[str, Any]
 
 # Facts of the export, not of the child: they differ each time that a hub sends the same thing.
 NOT_CONTENT = frozenset({"id", "meta", "text", "implicitRules"})
+OF_LINK = ("reference", "display")
+SHORTEST_INSTANT = 17
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 
@@ -183,33 +185,31 @@ def read(entry: Entry) -> bytes:
 
     Times count as instants, numbers as they were written; ids, meta and narrative do not count.
     """
-    steps: list[str | int] = [entry.path]
 
-    def plain(value: Any) -> Any:
+    def plain(value: Any, path: str) -> Any:
         if isinstance(value, dict):
-            return plain_object(value)
+            return plain_object(value, path)
         if isinstance(value, list):
-            return [under(n, item) for n, item in enumerate(value)]
-        return as_instant(value) if isinstance(value, str) and len(value) >= 17 else value
+            return [plain(item, f"{path}[{n}]") for n, item in enumerate(value)]
+        return as_instant(value) if isinstance(value, str) else value
 
-    def plain_object(value: dict[str, Any]) -> dict[str, Any]:
+    def plain_object(value: dict[str, Any], path: str) -> dict[str, Any]:
         is_link = isinstance(value.get("reference"), str)
-        if is_link or is_logical(value):
-            entry.links.append(Link(joined(steps), value))
-        left_out = ("reference", "display") if is_link else ()
-        return {k: under(k, v) for k, v in sorted(value.items()) if k not in left_out}
-
-    def under(step: str | int, value: Any) -> Any:
-        if not isinstance(value, dict | list):
-            return as_instant(value) if isinstance(value, str) and len(value) >= 17 else value
-        steps.append(step)
-        found = plain(value)
-        steps.pop()
+        if is_link or ("identifier" in value and is_logical(value)):
+            entry.links.append(Link(path, value))
+        found = {}
+        for key in sorted(value):
+            item = value[key]
+            if isinstance(item, str):  # nearly all are, so no call is spent on them
+                if not (is_link and key in OF_LINK):
+                    found[key] = item if len(item) < SHORTEST_INSTANT else as_instant(item)
+            else:
+                found[key] = plain(item, f"{path}.{key}")
         return found
 
     left_out = NOT_CONTENT | {"lastModified"} if entry.type == "Task" else NOT_CONTENT
-    content = {k: under(k, v) for k, v in sorted(entry.resource.items()) if k not in left_out}
-    return digest(content)
+    content = sorted(entry.resource.keys() - left_out)
+    return digest({key: plain(entry.resource[key], f"{entry.path}.{key}") for key in content})
 
 
 def digest(content: Any) -> bytes:
@@ -237,7 +237,7 @@ def bundle_digest(submission: Submission) -> bytes:
 
 
 def as_instant(text: str) -> str:
-    if len(text) > 40 or not INSTANT.fullmatch(text):
+    if len(text) > 40 or text[10:11] != "T" or not INSTANT.fullmatch(text):
         return text
     try:
         return datetime.fromisoformat(text).astimezone(UTC).isoformat()
@@ -249,10 +249,3 @@ def is_logical(value: dict[str, Any]) -> bool:
     """A Reference that names its target by identifier alone."""
     inner = value.get("identifier")
     return isinstance(inner, dict) and "value" in inner and "resourceType" not in value
-
-
-def joined(steps: list[str | int]) -> str:
-    path = str(steps[0])
-    for step in steps[1:]:
-        path += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return path
