@@ -74,9 +74,8 @@ class World:
                 response = await self.http.request(method, url, json=body, headers=headers)
             except httpx.HTTPError:
                 return None
-            if response.status_code in AWAY:
-                return None
-            return Answer(response.status_code, read(response), dict(response.headers))
+            answer = Answer(response.status_code, read(response), dict(response.headers))
+            return None if answer.status in AWAY or in_flight(answer) else answer
 
         answer: Answer = await until(f"{person}: {method} {path}", send)
         if answer.status >= 400 and not refused_ok:
@@ -153,6 +152,11 @@ class World:
         written = self.clock.with_suffix(".new")
         written.write_text(str(ahead.total_seconds()))
         os.replace(written, self.clock)
+
+
+def in_flight(answer: Answer) -> bool:
+    """The same request of ours is in hand in a part that stood still: to be asked again."""
+    return answer.status == 409 and answer.body.get("code") == "in-flight"
 
 
 def read(response: httpx.Response) -> Json:

@@ -74,6 +74,11 @@ class History:
         fault.ended = self.now()
         self.write("healed", name=fault.name, seconds=round(fault.ended - fault.begun, 3))
 
+    def came_to_nothing(self, fault: Fault) -> None:
+        """What it was to break was not there: no fault, then."""
+        self.faults.remove(fault)
+        self.write("came to nothing", name=fault.name)
+
     def count(self, holds: Callable[[Act], bool]) -> int:
         return sum(map(holds, self.acts.values()))
 
