@@ -150,9 +150,11 @@ def seeds(given: str) -> list[int]:
 
 
 def machine() -> str:
+    waiting = os.getloadavg()[1]
     return (
         f"{os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()};"
-        " load, services, PostgreSQL and Apache Kafka share them."
+        " clients, services, PostgreSQL and Apache Kafka share them."
+        f" Load average of the last five minutes at the end: {waiting:.1f}."
     )
 
 
@@ -167,9 +169,9 @@ def main() -> None:
     for seed in seeds(asked["SEEDS"]):
         outcomes.append(whole(seed, seconds=seconds, rate=rate, weakness=weakness))
         report.show(outcomes[-1])
-    if name := asked["REPORT"]:
-        title = f"{len(outcomes)} x {seconds:.0f} s of faults"
-        Path(name).write_text(report.page(outcomes, title=title, machine=machine()))
+        if name := asked["REPORT"]:
+            title = f"{len(outcomes)} x {seconds:.0f} s of faults"
+            Path(name).write_text(report.page(outcomes, title=title, machine=machine()))
     for outcome in outcomes:
         sys.stdout.write(outcome.line() + "\n")
     sys.exit(1 if any(outcome.red for outcome in outcomes) else 0)

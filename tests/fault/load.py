@@ -15,9 +15,9 @@ from deploy.demo.journey import Journey
 from tests.fault.history import Act, Answer, History
 from tests.fault.stand import Stand
 
-CLIENTS = 8
-YOUTHS = 80
-FEWEST, MOST = 8, 24  # events of one act
+CLIENTS = 12
+YOUTHS = 200
+FEWEST, MOST = 12, 36  # events of one act
 FAILS = 0.03  # of the acts are rolled back on purpose
 SLOW = 0.2  # of them hold their transaction open for a while
 SLOWEST_SECONDS = 0.03
