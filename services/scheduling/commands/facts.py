@@ -26,7 +26,7 @@ async def record_request(conn: Connection, request: Request, *, now: datetime) -
 
 
 async def record_gate_one(conn: Connection, word: GateWord, *, now: datetime) -> None:
-    """With gate 1 the youth waits for a mentor, or goes on; without, its place is held, day kept."""
+    """With gate 1 the youth waits for a mentor or goes on; without, its place is held."""
     await store.lock_youth(conn, word.youth_id)
     if word.payer:
         await store.remove_coverage_lapse(conn, word.youth_id, word.payer)
