@@ -72,9 +72,9 @@ async def run(
             broken.set()
         await asyncio.to_thread(stand.heal)
         history.write("healed", name="everything")
-        recovery, unseen = await recovered(stand, dsns, patience, streams)
+        recovery, unseen = await recovered(stand, history, dsns, patience, streams)
         problems = await ways.finish() if ways else []
-        if ways and (await recovered(stand, dsns, patience))[0] is None:
+        if ways and (await recovered(stand, history, dsns, patience))[0] is None:
             recovery = None
     history.write("recovered", seconds=recovery, unseen=unseen)
     found = await checker.read(dsns, streams)
@@ -102,6 +102,7 @@ async def referred(stand: Stand, history: History, seed: int, count: int) -> Chi
 
 async def recovered(
     stand: Stand,
+    history: History,
     dsns: Mapping[str, str],
     patience: float,
     streams: Sequence[UUID] | None = None,
@@ -110,7 +111,9 @@ async def recovered(
     begun, left = time.monotonic(), -1
     while (passed := time.monotonic() - begun) < patience:
         found = await checker.unseen(dsns, stand.listeners, streams)
-        left = left if found is None else found
+        if found is not None and found != left:
+            history.write("unseen", number=found)
+            left = found
         if found == 0:
             return passed, 0
         await asyncio.sleep(0.25)
