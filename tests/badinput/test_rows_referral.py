@@ -196,6 +196,16 @@ def ended(bundle: Bundle) -> Bundle:
             "ineligible",
             id="B-106 not begun",
         ),
+        pytest.param(
+            lambda b: json.loads(
+                json.dumps(without(b, "CarePlan")).replace(
+                    '"code": "in-home-therapy", "display": "In-Home Therapy"',
+                    '"code": "therapeutic-mentoring", "display": "Therapeutic Mentoring"',
+                )
+            ),
+            "ineligible",
+            id="B-106 TM itself",
+        ),
     ],
 )
 async def test_b106_a_hub_service_that_does_not_hold_is_never_a_refusal(

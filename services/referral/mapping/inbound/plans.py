@@ -1,6 +1,7 @@
 """The hub's plan and which of its goals are Therapeutic Mentoring's (FHIR.md §7.2)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -9,6 +10,7 @@ from services.referral.domain.intake import PlanGoal, SentPlan
 from services.referral.mapping.inbound.dates import period_of
 from services.referral.mapping.inbound.entries import Resource, identifiers_of
 from services.referral.mapping.inbound.graph import Graph
+from services.referral.mapping.inbound.labels import is_part_2
 from services.referral.mapping.terms import (
     CBHI_SERVICE,
     HCPCS,
@@ -24,17 +26,16 @@ def plan_from(graph: Graph, request: Resource, youth_id: UUID) -> SentPlan | Non
     """The plan on which the request is based, with our ids of its goals; None: neither came.
 
     CarePlan.goal lists the plan's goals and assigns nothing: a goal is TM's when the request
-    pertains to it, or an activity of the plan does that is TM.
+    pertains to it, or an activity of the plan does that is TM. What is labelled as a record of a
+    substance use program stays in the mirror alone.
     """
     ref, plan = hub_plan(graph, request)
     assigned = {e["valueReference"].get("reference") for e in pertaining(request)}
     assigned |= {goal.get("reference") for goal in goals_of_activities(plan)}
     listed = [goal.get("reference") for goal in plan.get("goal", ())] if plan else []
-    goals = tuple(
-        goal
-        for mirror_ref in dict.fromkeys([*listed, *sorted(filter(None, assigned))])
-        if mirror_ref and (goal := goal_from(graph, mirror_ref, plan, assigned, youth_id))
-    )
+    refs = dict.fromkeys([*listed, *sorted(filter(None, assigned))])
+    found = (goal_from(graph, ref, plan, assigned, youth_id) for ref in refs if ref)
+    goals = once_each(goal for goal in found if goal)
     if not plan and not goals:
         return None
     begins, ends = period_of(plan)
@@ -49,10 +50,20 @@ def plan_from(graph: Graph, request: Resource, youth_id: UUID) -> SentPlan | Non
     )
 
 
+def once_each(goals: Iterable[PlanGoal]) -> tuple[PlanGoal, ...]:
+    """One goal per number: sent twice under one, the first counts, and is TM's if either is."""
+    once: dict[UUID, PlanGoal] = {}
+    for goal in goals:
+        first = once.setdefault(goal.goal_id, goal)
+        if goal.tm_assigned and not first.tm_assigned:
+            once[goal.goal_id] = replace(first, tm_assigned=True)
+    return tuple(once.values())
+
+
 def hub_plan(graph: Graph, request: Resource) -> tuple[str | None, Resource]:
     for element in [*request.get("basedOn", ()), *request.get("supportingInfo", ())]:
         target = graph.get(element.get("reference"))
-        if target and target["resourceType"] == "CarePlan":
+        if target and target["resourceType"] == "CarePlan" and not is_part_2(target):
             return element["reference"], target
     return None, {}
 
@@ -83,7 +94,7 @@ def goal_from(
     graph: Graph, ref: str, plan: Resource, assigned: set[str | None], youth_id: UUID
 ) -> PlanGoal | None:
     goal = graph.follow({"reference": ref}, plan)
-    if not goal or goal["resourceType"] != "Goal":
+    if not goal or goal["resourceType"] != "Goal" or is_part_2(goal):
         return None
     mirror_id = ref.partition("/")[2] or ref
     numbers = identifiers_of(goal)

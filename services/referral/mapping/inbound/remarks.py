@@ -7,6 +7,7 @@ from services.chassis.fhir.outcome import Issue
 from services.referral.domain.intake import Intake, has_old_cans
 from services.referral.mapping.inbound.entries import Entry, Submission
 from services.referral.mapping.inbound.facts import is_guardian
+from services.referral.mapping.inbound.labels import notices
 from services.referral.mapping.terms import NPI
 
 GAPS = {
@@ -64,6 +65,7 @@ def remarks(
     """What the sender should know, each at the entry concerned."""
     for entry in submission.all:
         yield from of_entry(entry)
+        yield from notices(entry)
     if request := submission.one("ServiceRequest"):
         yield from missing(request, intake, gaps, items)
 
