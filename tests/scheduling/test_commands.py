@@ -53,7 +53,7 @@ async def test_a_hub_that_is_back_thaws_what_is_still_to_come(child: Child) -> N
         child.engaged(date(2026, 12, 4)), child.confirmed(), at=NOW + timedelta(days=12)
     )
 
-    assert await states(child) == ["frozen", "booked"]
+    assert await states(child) == ["cancelled", "booked"]
     assert await child.pool.fetchval("SELECT state FROM episode") == "open"
 
 

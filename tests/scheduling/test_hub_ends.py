@@ -83,8 +83,9 @@ async def test_a_new_hub_with_a_confirmed_goal_thaws_what_is_still_to_come(
     await child.hear(child.confirmed(), at=LATER)
 
     assert before == ["booked", "frozen", "frozen"]
-    assert await states(pool) == ["booked", "frozen", "booked"]
-    assert (await child.told())[-1] == "EpisodeResumed"
+    assert await states(pool) == ["booked", "cancelled", "booked"]
+    assert (await child.told())[-2:] == ["AppointmentCancelled", "EpisodeResumed"]
+    assert (await child.body("AppointmentCancelled"))["reason"] == "agency"
 
 
 async def test_without_another_hub_a_person_closes_the_episode(
@@ -97,4 +98,4 @@ async def test_without_another_hub_a_person_closes_the_episode(
     answer = await close(door, episode_id, "hub_ended")
 
     assert (answer.status_code, answer.json()["close_reason"]) == (200, "hub_ended")
-    assert await states(pool) == ["booked", "frozen", "cancelled"]
+    assert await states(pool) == ["booked", "cancelled", "cancelled"]

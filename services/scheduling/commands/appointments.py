@@ -160,6 +160,14 @@ async def cancel(
     return await appointment_of(conn, appointment_id, None)
 
 
+async def cancel_missed(conn: Connection, referral_id: UUID, *, now: datetime) -> None:
+    """What was frozen when its time came did not take place; said once the hold is over."""
+    for appointment_id in await store.list_missed(conn, referral_id, before=now):
+        await cancel(
+            conn, appointment_id, cancelled_by=CancelledBy.AGENCY, only_mentor=None, now=now
+        )
+
+
 async def note_no_show(
     conn: Connection, appointment_id: UUID, *, only_mentor: UUID | None, now: datetime
 ) -> Appointment:

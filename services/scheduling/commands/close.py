@@ -63,6 +63,7 @@ async def close_episode(conn: Connection, episode_id: UUID, end: End, *, now: da
         "effective": today,
     }
     await outbox.append(conn, EpisodeClosing.model_validate(about), at=now)
+    await appointments.cancel_missed(conn, episode.referral_id, now=now)
     for appointment_id in await appointment_store.list_ahead(conn, episode.referral_id, after=now):
         await appointments.cancel(
             conn, appointment_id, cancelled_by=CancelledBy.AGENCY, only_mentor=None, now=now

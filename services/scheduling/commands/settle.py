@@ -10,6 +10,7 @@ from services.chassis import outbox
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.chassis.rule_packs import in_force
+from services.scheduling.commands import appointments
 from services.scheduling.commands.ends import end_assignment, take_back_offer
 from services.scheduling.domain import policy
 from services.scheduling.domain.episodes import (
@@ -140,6 +141,7 @@ async def resume_episode(conn: Connection, case: Case) -> None:
     assert episode  # noqa: S101 (it is on hold)
     assert episode.hold_reason  # noqa: S101 (kept by the hold)
     await store.update_episode(conn, case.referral_id, EpisodeState.OPEN)
+    await appointments.cancel_missed(conn, case.referral_id, now=case.now)
     await appointment_store.update_to_booked(conn, case.referral_id, after=case.now)
     event = EpisodeResumed(
         youth_id=case.youth_id,

@@ -200,6 +200,20 @@ async def list_ahead(conn: Connection, referral_id: UUID, *, after: datetime) ->
     return [row["appointment_id"] for row in rows]
 
 
+async def list_missed(conn: Connection, referral_id: UUID, *, before: datetime) -> list[UUID]:
+    """What was frozen when its time came, the first one first."""
+    rows = await conn.fetch(
+        """
+        SELECT appointment_id
+          FROM appointment
+         WHERE referral_id = $1 AND state = 'frozen' AND lower(during) < $2
+         ORDER BY lower(during)
+        """,
+        *(referral_id, before),
+    )
+    return [row["appointment_id"] for row in rows]
+
+
 async def update_to_frozen(conn: Connection, referral_id: UUID, *, after: datetime) -> None:
     """Freeze what is booked and still to come."""
     await conn.execute(
