@@ -261,9 +261,13 @@ async def test_a_supervisor_attests_as_herself_and_bills_nothing(rig: Rig) -> No
         await attests("mentor-77", Role.MENTOR),
         await attests("supervisor-9", Role.SUPERVISOR),
     ]
+    attested["texts"] = {}
+    unheard = await attests("supervisor-9", Role.SUPERVISOR)
+    attested["texts"] = body(child)["texts"]
     told = await attests("supervisor-4", Role.SUPERVISOR)
 
-    assert [one.status_code for one in refused] == [403, 404]
+    # Whose it is comes before what is wrong with it: a stranger learns nothing.
+    assert [one.status_code for one in (*refused, unheard)] == [403, 404, 404]
     assert (told.status_code, told.json()["state"], told.json()["units"]) == (201, "final", 0)
     assert told.json()["attested_by"] == str(person("supervisor-4"))
     (logged,) = await rig.told(SessionLogged)

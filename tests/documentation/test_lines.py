@@ -120,6 +120,27 @@ async def test_a_correction_changes_its_line_and_a_void_note_leaves_none(rig: Ri
     assert (await lines(rig))["lines"] == []
 
 
+async def test_lines_alike_but_for_the_mentor_and_long_days_are_pointed_out(rig: Rig) -> None:
+    child, other = Child(), Child()
+    mentor, colleague = Mentor(rig), Mentor(rig, mentor="mentor-12")
+    await begin(rig, child)
+    await begin(rig, other)
+    await rig.tell(child.assigned(mentor="mentor-12"), at=at("2026-11-11 09:00"))
+    await mentor.logs(session(child, "2026-11-19 09:00", "2026-11-19 11:00"))
+    await colleague.logs(session(child, "2026-11-19 12:00", "2026-11-19 14:15"))
+    await mentor.logs(session(other, "2026-11-19 16:00", "2026-11-19 20:00"))
+
+    found = (await lines(rig))["lines"]
+
+    odd = {(one["youth_id"], one["units"]): one["odd"] for one in found}
+    assert odd == {
+        (str(child.youth_id), 8): ["duplicate_risk", "many_units"],
+        (str(child.youth_id), 9): ["duplicate_risk", "many_units"],
+        (str(other.youth_id), 16): [],
+    }
+    assert [one["held"] for one in found] == [[], [], []]
+
+
 # --- What holds it -------------------------------------------------------------------------------
 
 

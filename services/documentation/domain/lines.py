@@ -3,8 +3,9 @@
 Source: DOMAIN 3.4 `line.combine`, `unit.rounding`; 5.9 (held reasons). Claims come later.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from itertools import groupby
@@ -28,6 +29,13 @@ class Held(StrEnum):
     HUB_INACTIVE_DOS = "hub_inactive_dos"
     GOAL_NOT_ON_PLAN = "goal_not_on_plan"
     MENTOR_STANDING = "mentor_standing"
+
+
+class Odd(StrEnum):
+    """What a person looks at before a line is billed; it holds nothing."""
+
+    DUPLICATE_RISK = "duplicate_risk"  # alike but for the mentor: one line twice for some payers
+    MANY_UNITS = "many_units"  # of the youth on that day, `unit.warn_per_day`
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,11 @@ class Line:
     minutes: int
     contacts: tuple[Contact, ...]
     held: tuple[Held, ...]
+    odd: tuple[Odd, ...] = ()
+
+    @property
+    def but_for_the_mentor(self) -> tuple[object, ...]:
+        return self.youth_id, self.day, self.place_of_service, self.modality
 
 
 def lines(contacts: Sequence[Contact], pack: RulePack) -> list[Line]:
@@ -104,7 +117,21 @@ def lines(contacts: Sequence[Contact], pack: RulePack) -> list[Line]:
     def key(one: Contact) -> tuple[str, ...]:
         return (str(one.day), *one.line, *sorted(one.held()))
 
-    return [line(tuple(group), pack) for _, group in groupby(sorted(contacts, key=key), key)]
+    found = [line(tuple(group), pack) for _, group in groupby(sorted(contacts, key=key), key)]
+    alike = Counter(one.but_for_the_mentor for one in found if not one.held)
+    units: Counter[tuple[UUID, date]] = Counter()
+    for one in found:
+        if not one.held:
+            units[one.youth_id, one.day] += one.units
+
+    def odd(one: Line) -> Iterable[Odd]:
+        if alike[one.but_for_the_mentor] > 1:
+            yield Odd.DUPLICATE_RISK
+        most = pack.value("unit.warn_per_day", on=one.day).value
+        if most is not None and units[one.youth_id, one.day] > most:
+            yield Odd.MANY_UNITS
+
+    return [one if one.held else replace(one, odd=tuple(odd(one))) for one in found]
 
 
 def line(contacts: tuple[Contact, ...], pack: RulePack) -> Line:

@@ -12,7 +12,7 @@ from services.chassis.errors import Refused
 from services.chassis.rule_packs import in_force
 from services.chassis.staff import Caller, Conn, touch
 from services.documentation.api.staff.router import staff
-from services.documentation.domain.lines import Contact, Held, Line, lines
+from services.documentation.domain.lines import Contact, Held, Line, Odd, lines
 from services.documentation.domain.units import Rounding
 from services.documentation.store import lines as store
 
@@ -42,6 +42,7 @@ class LineView(BaseModel):
     payer: UUID | None
     product: str | None
     held: list[Held]
+    odd: list[Odd] = Field(description="To be looked at; holds nothing.")
     sessions: list[ContactView]
 
 
@@ -94,6 +95,7 @@ def line_view(one: Line) -> LineView:
         payer=one.payer,
         product=one.product,
         held=list(one.held),
+        odd=list(one.odd),
         sessions=[contact_view(contact) for contact in one.contacts],
     )
 
