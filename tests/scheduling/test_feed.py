@@ -183,6 +183,12 @@ async def test_the_secret_is_kept_nowhere(door: Door, child: Child, pool: Pool) 
     assert not [row for row in kept if secret in row[0]]
 
 
+async def test_no_answer_with_a_secret_is_kept_under_a_key(door: Door, child: Child) -> None:
+    answer = await door.post(f"/mentors/{MENTOR}/calendar-link", {}, by=SCHEDULER, key="k-1")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "no-key-here")
+
+
 @pytest.mark.parametrize("path", ["nothing.ics", ".ics", "%00.ics", "a/b.ics"])
 async def test_an_address_that_is_none_is_not_found(door: Door, path: str) -> None:
     answer = await door.http.get(f"/api/scheduling/calendars/{path}")

@@ -136,7 +136,7 @@ async def test_a_session_that_took_place_stays_for_its_note(
 
 async def test_all_youths_of_a_mentor_stand_on_the_list_by_need(door: Door, pool: Pool) -> None:
     await register(pool, make_mentor(max_hours=60))
-    late, urgent, early = [Child(pool) for _ in range(3)]
+    late, early, urgent = [Child(pool, referral_id=UUID(int=id_)) for id_ in (1, 2, 3)]
     await admit(late, received_on=date(2026, 11, 12))
     await admit(urgent, received_on=date(2026, 11, 14), priority="urgent")
     await admit(early, received_on=date(2026, 11, 3))
@@ -170,6 +170,22 @@ async def test_of_two_workers_each_youth_is_told_of_once(door: Door, pool: Pool)
 
     for one in children:
         assert (await one.told()).count("MentorUnavailable") == 1
+
+
+async def test_who_has_another_mentor_asked_for_meanwhile_is_told_of_one_end(
+    door: Door, child: Child, pool: Pool
+) -> None:
+    await child.admit()
+    assignment_id = await pool.fetchval("SELECT assignment_id FROM assignment")
+    await leave(door)
+    body = {"reason": "family_request"}
+    await door.post(f"/assignments/{assignment_id}/end", body, by=SUPERVISOR)
+
+    await do_due(pool)
+
+    told = await child.told()
+    assert told.count("AssignmentEnded") == 1
+    assert "MentorUnavailable" not in told
 
 
 async def test_work_that_was_broken_off_is_done_again_whole(

@@ -12,7 +12,8 @@ from contracts.events import Window
 from services.chassis.auth import Staff
 from services.chassis.clock import AGENCY, agency_day
 from services.chassis.doors import Forbidden
-from services.chassis.staff import Caller, Conn, touch
+from services.chassis.errors import Refused
+from services.chassis.staff import KEY_HEADER, Caller, Conn, touch
 from services.scheduling.api.bodies import (
     CalendarLinkView,
     CalendarView,
@@ -113,6 +114,8 @@ async def make_calendar_link(
 ) -> CalendarLinkView:
     """A secret address that a calendar program can follow; the one before answers no more."""
     of_own(caller, mentor_id)
+    if KEY_HEADER in request.headers:  # its answer would be kept, and with it the secret
+        raise Refused("no-key-here", "An address is made anew each time: send no Idempotency-Key.")
     secret = await feeds.make_link(conn, mentor_id, made_by=caller.staff_id, now=now_of(request))
     touch(request, f"PractitionerRole/{mentor_id}")
     base = request.app.state.context.settings.base_url.removesuffix("/fhir")
