@@ -149,6 +149,40 @@ async def test_the_request_with_a_fresh_token_reads_the_task(played: Played) -> 
     assert answer["status"] == "in-progress"
 
 
+async def test_the_readmes_request_reads_what_the_hub_has_referred(played: Played) -> None:
+    [line] = [part for part in first_screen() if part.startswith("curl ")]
+    elsewhere = {
+        "http://127.0.0.1:8080/fhir": played.world.at.fhir,
+        "deploy.demo.token": f"deploy.demo.token --home {played.world.at.home}",
+    }
+    for here, there in elsewhere.items():
+        assert here in line
+        line = line.replace(here, there)
+
+    answer = json.loads(await pasted(line))
+
+    assert answer["type"] == "searchset"
+    assert {entry["resource"]["resourceType"] for entry in answer["entry"]} == {"Task"}
+
+
+async def test_every_command_of_the_readmes_first_screen_is_among_the_lines(
+    played: Played,
+) -> None:
+    commands = [part.split() for part in first_screen() if part.startswith(".venv/bin/")]
+
+    assert len(commands) >= 4
+    for program, *words in commands:
+        name = next(word for word in words if word != "-m")
+        assert any(program in line.text and name in line.text for line in played.lines), name
+
+
+def first_screen() -> list[str]:
+    """What README.md sets in code where it says what each reader came for."""
+    page = (ROOT / "README.md").read_text()
+    section = page.partition("## What you came for")[2].partition("\n## ")[0]
+    return section.split("`")[1::2]
+
+
 async def test_the_story_tells_the_journey_from_all_services(played: Played) -> None:
     told = await pasted(played.line_with(" story "), COLUMNS="250")
 
