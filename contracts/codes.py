@@ -185,6 +185,7 @@ class PartnerKind(StrEnum):
 
     HUB = "hub"
     PAYER = "payer"
+    SCHEDULER = "scheduler"
 
 
 class Overdue(StrEnum):

@@ -1,4 +1,4 @@
-"""`waypost client add`: register a hub or a payer, and its client, as often as you like."""
+"""`waypost client add`: a hub, a payer or a scheduler, and its client, as often as you like."""
 
 import asyncio
 import json
@@ -23,7 +23,13 @@ app = typer.Typer(no_args_is_help=True, help="Partner organisations and their cl
 # A referral is a Bundle of many types, each of which needs its right; what a hub writes beside
 # the referral itself is a mirror that it alone reads.
 HUB_SCOPES = "system/*.crus system/Subscription.cruds"
+SCHEDULER_SCOPES = "system/Event.r"
 PAYER_SCOPES = "system/Patient.rs system/Encounter.rs system/Organization.rs system/Location.rs"
+SCOPES = {
+    PartnerKind.HUB: HUB_SCOPES,
+    PartnerKind.PAYER: PAYER_SCOPES,
+    PartnerKind.SCHEDULER: SCHEDULER_SCOPES,
+}
 
 
 @app.callback()
@@ -33,10 +39,13 @@ def about() -> None:
 
 @app.command("add")
 def add(
-    kind: Annotated[PartnerKind, typer.Option(help="hub or payer")],
+    kind: Annotated[PartnerKind, typer.Option(help="hub, payer or scheduler")],
     name: Annotated[str, typer.Option(help="What the organisation is called.")],
     npi: Annotated[str | None, typer.Option(help="Its NPI; a hub has one.")] = None,
-    payer_identifier: Annotated[str | None, typer.Option(help="A payer's system|value.")] = None,
+    payer_identifier: Annotated[
+        str | None,
+        typer.Option("--payer-identifier", "--identifier", help="Else its system|value."),
+    ] = None,
     mrn_system: Annotated[str | None, typer.Option(help="System of a hub's MRNs, a URI.")] = None,
     phone: Annotated[str | None, typer.Option()] = None,
     jwks: Annotated[Path | None, typer.Option(help="Its public keys, as a JWKS.")] = None,
@@ -57,7 +66,7 @@ def add(
     Prints the ids, and the webhook secret of a new client, once. Needs WAYPOST_DATABASE_DSN of
     the referral service; with WAYPOST_AGENCY_ID, _NPI and _NAME the agency is registered, too.
     """
-    default = HUB_SCOPES if kind is PartnerKind.HUB else PAYER_SCOPES
+    default = SCOPES[kind]
     try:
         registration = Registration(
             kind=kind,
@@ -81,7 +90,7 @@ def add(
 
 def identifier(npi: str | None, payer_identifier: str | None) -> dict[str, Any]:
     if bool(npi) == bool(payer_identifier):
-        raise SystemExit("Say who it is: --npi, or --payer-identifier system|value.")
+        raise SystemExit("Say who it is: --npi, or --identifier system|value.")
     system, _, value = (payer_identifier or f"{NPI}|{npi}").rpartition("|")
     return {"system": system, "value": value}
 

@@ -1,5 +1,6 @@
 """Wires the referral service: `python -m services.referral.app`."""
 
+from services.chassis.event_feed import feed
 from services.chassis.fhir.server import FhirRouter
 from services.chassis.process import Service, run
 from services.chassis.settings import ServiceSettings
@@ -21,7 +22,7 @@ def service() -> Service:
     return Service(
         name="referral",
         settings=settings,
-        doors=(fhir_router(agency), staff, token.router, metadata.router),
+        doors=(fhir_router(agency), staff, token.router, metadata.router, feed("referral")),
         internal=(internal,),
         handlers=events,
         listens_to=("scheduling", "documentation", "notifications"),

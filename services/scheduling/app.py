@@ -1,5 +1,6 @@
 """The scheduling service as one process: `python -m services.scheduling.app`."""
 
+from services.chassis.event_feed import feed
 from services.chassis.process import Service, run
 from services.scheduling.api import feeds
 from services.scheduling.api.fhir import door
@@ -14,7 +15,7 @@ def service() -> Service:
     return Service(
         name="scheduling",
         settings=settings,
-        doors=[door(settings.agency_id), staff, feeds.router],
+        doors=[door(settings.agency_id), staff, feeds.router, feed("scheduling")],
         handlers=events,
         listens_to=("referral", "documentation"),
         work=work,

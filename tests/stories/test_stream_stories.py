@@ -213,12 +213,14 @@ async def test_s18_an_unreadable_record_is_set_aside_and_what_follows_it_is_hear
 
 
 @asynccontextmanager
-async def lost_by_kafka(at: Addresses, journey: Journey, event_type: str) -> AsyncIterator[None]:
+async def lost_by_kafka(
+    at: Addresses, journey: Journey, event_type: str, service: str = "referral"
+) -> AsyncIterator[None]:
     """Kafka acknowledges this child's events of a type, and has them no more."""
     name = f"lost_{UUID(journey.youth_id).hex}"
     await records.fetch(
         at,
-        "referral",
+        service,
         f"""
         CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN NEW.published_at = now(); RETURN NEW; END $$
@@ -226,7 +228,7 @@ async def lost_by_kafka(at: Addresses, journey: Journey, event_type: str) -> Asy
     )
     await records.fetch(
         at,
-        "referral",
+        service,
         f"""
         CREATE TRIGGER {name} BEFORE INSERT ON event FOR EACH ROW
           WHEN (NEW.stream_id = '{UUID(journey.youth_id)}' AND NEW.event_type = '{event_type}')
@@ -236,7 +238,7 @@ async def lost_by_kafka(at: Addresses, journey: Journey, event_type: str) -> Asy
     try:
         yield
     finally:
-        await records.fetch(at, "referral", f"DROP FUNCTION {name} CASCADE")
+        await records.fetch(at, service, f"DROP FUNCTION {name} CASCADE")
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ from services.scheduling.store import reads
 from services.scheduling.store.reads import StaffFilter
 
 HUBS = frozenset({PartnerKind.HUB})
-EVERYBODY = frozenset(PartnerKind)
+EVERYBODY = frozenset({PartnerKind.HUB, PartnerKind.PAYER})
 
 
 def door(agency_id: UUID) -> FhirRouter:
