@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from deploy.local.kafka import silent_client
+from deploy.local.postgres import until_answers
 from services.chassis.db import connect
 from services.chassis.envelope import to_headers
 from services.chassis.outbox import envelope
@@ -97,6 +98,12 @@ def paused(part: str, shortest: float, longest: float) -> Act:
             nemesis.stand.kill(part, SIGCONT)
 
     return act
+
+
+async def database_stops(nemesis: Nemesis) -> None:
+    """Every connection is cut and nothing is flushed; over when it has recovered and answers."""
+    await killed("postgres", SIGQUIT)(nemesis)  # type: ignore[misc]
+    await until_answers(nemesis.stand.postgres.dsn(), seconds=90)
 
 
 async def rolling_restart(nemesis: Nemesis) -> None:
@@ -220,7 +227,7 @@ def of_services(names: Sequence[str]) -> dict[str, Act]:
 
 
 BESIDE: dict[str, Act] = {
-    "postgres stops at once": killed("postgres", SIGQUIT),
+    "postgres stops at once": database_stops,
     "kill -9 gateway": killed("gateway", SIGKILL),
     "told again, in no order": told_again,
     "told again, in no order, later": told_again,

@@ -8,13 +8,13 @@ import asyncio
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from signal import SIGKILL, SIGQUIT
+from signal import SIGKILL
 
 import pytest
 
 from tests.fault import harness
 from tests.fault import stand as damages
-from tests.fault.nemesis import Act, Nemesis, killed, loses
+from tests.fault.nemesis import Act, Nemesis, database_stops, killed, loses
 from tests.fault.report import Outcome
 from tests.fault.stand import Bare
 
@@ -43,7 +43,7 @@ async def wiped_unread(nemesis: Nemesis) -> None:
     await nemesis.apart(stand.start, "scheduling")
 
 
-DATABASE = {"postgres stops at once": killed("postgres", SIGQUIT)}
+DATABASE = {"postgres stops at once": database_stops}
 CONSUMER = {"kill -9 scheduling": killed("scheduling", SIGKILL)}
 OFFSETS = {"offsets deleted": loses(damages.forget_offsets)}
 AWAY = {"kafka away": broker_away}
