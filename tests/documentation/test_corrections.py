@@ -185,6 +185,7 @@ async def test_a_void_note_counts_for_nothing_and_is_kept(rig: Rig) -> None:
     told = await asyncio.gather(*(answers(rig, session_id, "void", WRONG) for _ in range(3)))
 
     assert sorted(answer.status_code for answer in told) == [200, 409, 409]
+    assert {answer.json().get("code") for answer in told} == {None, "note-is-void"}
     assert await versions(rig, session_id) == [(1, "superseded", 4), (2, "voided", 0)]
     (voided,) = await rig.told(SessionVoided)
     assert (voided.version, voided.supersedes, voided.reason) == (2, 1, "wrong_youth")

@@ -20,7 +20,7 @@ from services.documentation.commands.notes import (
     supervisors,
 )
 from services.documentation.domain import notes
-from services.documentation.domain.notes import OPEN, UNSIGNED, Note, NoteState
+from services.documentation.domain.notes import UNSIGNED, Note, NoteState
 from services.documentation.store import addenda, facts
 from services.documentation.store import notes as store
 from services.documentation.store.addenda import Addendum
@@ -51,11 +51,9 @@ async def amend_note(
 ) -> Note:
     """Begin a corrected version of one's own final note; until it is final the old one counts.
 
-    The draft is revised, signed and co-signed as any other.
+    The draft is revised, signed and co-signed as any other. `Conflict` when a version is open.
     """
     old = await own_note(conn, session_id, author)
-    if old.state in OPEN:
-        raise Conflict("note-is-open", "The note, or a correction of it, is open already.")
     if old.state is NoteState.VOIDED:
         raise Conflict("note-is-void", "A note that was entered in error is not corrected.")
     if old.episode_id != told.episode_id:

@@ -33,7 +33,6 @@ class NoteState(StrEnum):
 
 # Who writes it has not finished with it; then a signature stands under it.
 UNSIGNED = {NoteState.DRAFT, NoteState.SUBMITTED}
-OPEN = UNSIGNED | {NoteState.SIGNED}
 
 
 class AppointmentState(StrEnum):

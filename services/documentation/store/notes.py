@@ -61,7 +61,9 @@ async def add_note(conn: Connection, note: Note) -> None:
             *(note.late_reason, note.amend_reason, note.attested_by),
         )
     except asyncpg.UniqueViolationError as error:
-        raise Conflict("note-is-open", "A correction of the note is open already.") from error
+        raise Conflict(
+            "note-is-open", "The note, or a correction of it, is open already."
+        ) from error
 
 
 async def update_draft(conn: Connection, note: Note) -> None:
