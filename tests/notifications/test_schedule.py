@@ -306,6 +306,25 @@ async def test_a_client_has_so_many_endpoints_and_no_more(rig: Rig) -> None:
     assert again.status_code == 201
 
 
+async def test_of_a_thousand_queued_none_is_sent_after_consent_is_revoked(rig: Rig) -> None:
+    """P18, with the sender killed between two of them."""
+    async with hooked(rig, saying(OK), "care-progress") as (hub, _, there):
+        child = await rig.child(hub)
+        await rig.hear(*(session(child) for _ in range(1000)))
+        while len(there.requests) < 10:
+            assert await rig.worker.run_call(rig.clock.now())
+        assert numbers(there) == [str(number) for number in range(1, 11)]
+
+        rig.worker = rig.new_worker()
+        rig.referral.revoked.add((child.youth_id, hub.partner.organisation_id))
+        await rig.work()
+
+        assert len(there.requests) == 10
+        states = [state for state, *_ in await rig.deliveries()]
+        assert (states.count("delivered"), states.count("withheld")) == (10, 990)
+        assert await rig.pool.fetchval("SELECT count(*) FROM disclosure") == 10
+
+
 # --- Heartbeats ----------------------------------------------------------------------------------
 
 HOUR = timedelta(hours=1)
