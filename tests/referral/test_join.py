@@ -274,6 +274,25 @@ def renumbered(bundle: Any) -> Any:
     return json.loads(json.dumps(bundle).replace("1234567893", "1194723304"))
 
 
+async def test_a_third_referral_of_the_joined_child_is_noticed_by_the_merge_alone(
+    office: Office, harbor: Hub, first: Referred, second: Referred
+) -> None:
+    """The hub corrects name and number of its record: nothing else ties the two youths."""
+    await join(office, second, first)
+    other = of_harbor()
+    text = json.dumps(other).replace("HB-1", "HB-2").replace("100023456789", "100099999999")
+    other = json.loads(text)
+    of(other, "Patient")["name"][0] = {"use": "official", "family": "Else", "given": ["Sam"]}
+    await office.pool.execute("DELETE FROM youth_identifier WHERE kind = 'medicaid'")
+
+    third = await refer(harbor, other)
+
+    assert third.youth_id == second.youth_id
+    assert await office.state(third.referral_id) == "duplicate_review"
+    last = (await office.told(ReferralDuplicateSuspected))[-1]
+    assert [str(id_) for id_ in last.candidates] == [first.referral_id]
+
+
 async def test_a_machine_joins_nobody(office: Office, first: Referred, second: Referred) -> None:
     """Whatever looks alike waits for a person, for as long as it takes."""
     office.clock.at += timedelta(days=90)

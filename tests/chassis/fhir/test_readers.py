@@ -12,6 +12,7 @@ from contracts.events import (
     CheckResult,
     ConsentGranted,
     ConsentRevoked,
+    CoverageChanged,
     CoverageLapsed,
     EligibilityConfirmed,
     Event,
@@ -178,6 +179,28 @@ async def test_a_lapse_cuts_the_rest(pool: Pool) -> None:
 
     assert await may_read(pool, "payer", lapses - timedelta(days=1))
     assert not await may_read(pool, "payer", lapses)
+
+
+async def test_a_payer_that_another_one_follows_reads_what_lies_before(pool: Pool) -> None:
+    follows = DAY + timedelta(days=5)
+    changed = CoverageChanged(
+        youth_id=YOUTH, payer=PAYER, new_payer=HUB, product="commercial-bhca", effective=follows
+    )
+
+    await tell(pool, confirmed(DAY, DAY + timedelta(days=90)), changed)
+
+    assert await may_read(pool, "payer", follows - timedelta(days=1))
+    assert not await may_read(pool, "payer", follows)
+
+
+async def test_a_plan_that_changes_leaves_its_payer_reading(pool: Pool) -> None:
+    changed = CoverageChanged(
+        youth_id=YOUTH, payer=PAYER, new_payer=PAYER, product="masshealth-standard", effective=DAY
+    )
+
+    await tell(pool, confirmed(DAY, DAY + timedelta(days=90)), changed)
+
+    assert await may_read(pool, "payer", DAY)
 
 
 async def test_the_same_events_again_change_nothing(pool: Pool) -> None:
