@@ -11,8 +11,10 @@ from fhir.resources.R4B.encounter import Encounter
 from fhir.resources.R4B.observation import Observation
 from fhir.resources.R4B.provenance import Provenance
 
-from contracts.codes import Role
+from contracts.codes import PartnerKind, Role
 from services.documentation.domain.goals import care_plan_id
+from services.documentation.store import reads
+from services.documentation.store.reads import Asked
 from tests.documentation.builders import (
     Child,
     Mentor,
@@ -310,6 +312,24 @@ async def test_a_payer_reads_the_versions_of_a_session_and_no_rating(rig: Rig) -
     ]
     assert len(include.json()["entry"]) == 1
     assert (await payer_reads(rig, child, f"Observation/{rating['id']}")).status_code == 404
+
+
+async def test_what_is_for_hubs_no_query_gives_to_a_payer(rig: Rig) -> None:
+    """The door keeps payers out already; the rows do, too."""
+    child = Child()
+    await logged(rig, child)
+    asked = Asked(child.payer, PartnerKind.PAYER, rig.clock.at.date(), limit=10)
+
+    async with rig.pool.acquire() as conn:
+        for find in (
+            reads.list_observations,
+            reads.list_documents,
+            reads.list_provenances,
+            reads.list_goals,
+            reads.list_care_plans,
+        ):
+            assert await find(conn, asked) == [], find.__name__
+        assert len(await reads.list_sessions(conn, asked)) == 1
 
 
 async def test_another_hub_reads_no_version(rig: Rig) -> None:
