@@ -1,6 +1,7 @@
 """Wires the referral service: `python -m services.referral.app`."""
 
 from services.chassis.event_feed import feed
+from services.chassis.fhir import guard
 from services.chassis.fhir.server import FhirRouter
 from services.chassis.process import Service, run
 from services.chassis.settings import ServiceSettings
@@ -12,12 +13,14 @@ from services.referral.api.staff import staff
 from services.referral.api.task_requests import add_task_requests
 from services.referral.api.tasks import add_tasks
 from services.referral.handlers import events
+from services.referral.mapping.inbound.remarks import USED
 from services.referral.store.payers import Named
 from services.referral.work import work
 
 
 def service() -> Service:
     settings = ServiceSettings.read()
+    guard.prepare({"Bundle", *USED})
     agency = Named(settings.agency_id, settings.agency_name)
     return Service(
         name="referral",

@@ -3,6 +3,8 @@
 import itertools
 import json
 import random
+import subprocess
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -72,3 +74,25 @@ def told(body: bytes) -> tuple[Any, ...]:
         return error.status, error.issues
     used = [sorted(container.referenced) for container in found.containers]
     return found.structure, found.meaning, found.warnings, len(found.references), used
+
+
+LATE = """
+import sys
+from pathlib import Path
+from services.chassis.fhir import guard
+from services.referral.mapping.inbound.remarks import USED
+guard.prepare({"Bundle", *USED})
+before = set(sys.modules)
+guard.check(Path(sys.argv[1]).read_bytes())
+print(sorted(name for name in set(sys.modules) - before if name.startswith("fhir.")))
+"""
+
+
+def test_the_first_referral_after_a_start_waits_for_no_table() -> None:
+    (sample,) = OURS.glob("01-*.json")
+
+    done = subprocess.run(
+        [sys.executable, "-c", LATE, str(sample)], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.strip() == "[]"

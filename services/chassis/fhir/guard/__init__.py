@@ -13,11 +13,11 @@ from typing import Any
 
 from services.chassis.digits import dumps
 from services.chassis.fhir.guard.bundles import judge_transaction
-from services.chassis.fhir.guard.structure import walk
+from services.chassis.fhir.guard.structure import prepare, walk
 from services.chassis.fhir.guard.text import parse
 from services.chassis.fhir.outcome import FhirRefused, Issue
 
-__all__ = ["Checked", "check", "check_off_loop", "dumps"]
+__all__ = ["Checked", "check", "check_off_loop", "dumps", "prepare"]
 
 LOOP_BYTES = 65_536  # more is read in a process of its own: a hostile MiB would block for a second
 

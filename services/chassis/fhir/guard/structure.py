@@ -5,6 +5,7 @@ codes outside a required binding, wrong targets, invariants and what may change 
 """
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -236,6 +237,20 @@ def _extended(found: Findings, item: Any, *, may_be_null: bool) -> None:
         _object(found, item, type_named("Element"))
     elif item is not None or not may_be_null:
         found.wrong("An object is expected here.")
+
+
+def prepare(types: Iterable[str]) -> None:
+    """Read the tables of these types, and of all that they are made of, before a body comes.
+
+    That takes a second, in which the loop would serve nobody.
+    """
+    todo, read = [*types, *(name for name, _ in required_codes())], set[str]()
+    while todo:
+        if (name := todo.pop()) not in read:
+            read.add(name)
+            sure_of(name)
+            elements = type_named(name).elements.values()
+            todo += [e.kind for e in elements if not e.primitive and e.kind != RESOURCE]
 
 
 @cache
