@@ -258,6 +258,34 @@ async def test_who_lost_a_mentor_passes_nobody(door: Door, child: Child, pool: P
     assert (await child.assign(OTHER)).passed_over == ()
 
 
+async def test_who_was_passed_over_is_listed_for_an_audit_of_fairness(
+    door: Door, pool: Pool
+) -> None:
+    await register(pool, make_mentor(max_hours=60))
+    longer = Child(pool)
+    await longer.wait(received_on=TODAY - timedelta(days=20), languages=("es",), area="holyoke")
+    for reason in ("lives next door", "knows the school"):
+        later = Child(pool)
+        await later.wait()
+        await later.assign(passed_reason=reason)
+
+    found = await door.get("/waitlist/passed-over", by="supervisor:sue")
+    refused = await door.get("/waitlist/passed-over", by="mentor:mia")
+
+    assert found.json() == [
+        {
+            "referral_id": str(longer.referral_id),
+            "times": 2,
+            "days_waiting": 20,
+            "reasons": ["knows the school", "lives next door"],
+            "languages": ["es"],
+            "area": "holyoke",
+            "still_waiting": True,
+        }
+    ]
+    assert refused.status_code == 403
+
+
 # --- Explained -----------------------------------------------------------------------------------
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID, uuid5
 
 from contracts.codes import Priority
@@ -22,7 +22,7 @@ from services.scheduling.domain.waitlist import Entry, by_need, in_order, waits_
 from services.scheduling.store import assignments as store
 from services.scheduling.store import episodes, people
 from services.scheduling.store import facts as fact_store
-from services.scheduling.store.assignments import Made, Offer, Passed, PassedOver
+from services.scheduling.store.assignments import Made, Offer, Passed, PassedOver, Skipped
 
 WANTS_A_MENTOR = (WaitState.WAITING, WaitState.REASSIGN)
 
@@ -154,6 +154,11 @@ async def explained(conn: Connection, assignment_id: UUID) -> Made:
     if made is None:
         raise NotFound("no-such-assignment", "There is no such assignment.")
     return made
+
+
+async def skipped(conn: Connection, *, days: int, now: datetime) -> list[Skipped]:
+    """Who was passed over in the last days, for an audit of fairness (DOMAIN.md 10)."""
+    return await store.list_skipped(conn, since=agency_day(now) - timedelta(days=days))
 
 
 def episode_id_of(referral_id: UUID) -> UUID:

@@ -147,6 +147,51 @@ async def add_passed_over(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A referral that was passed over: how often, after how many days at the most, and why."""
+
+    referral_id: UUID
+    times: int
+    days_waiting: int
+    reasons: tuple[str, ...]
+    languages: tuple[str, ...]
+    area: str | None
+    still_waiting: bool
+
+
+async def list_skipped(conn: Connection, *, since: date) -> list[Skipped]:
+    """Who was passed over by assignments from a day on, the most often first."""
+    rows = await conn.fetch(
+        """
+        SELECT p.referral_id, count(*) AS times, max(p.days_waiting) AS days_waiting,
+               array_agg(DISTINCT a.passed_reason) AS reasons, r.languages, r.area,
+               coalesce(bool_or(w.state IN ('waiting', 'offered', 'held')), false)
+               AS still_waiting
+          FROM passed_over p
+          JOIN assignment a USING (assignment_id)
+          JOIN request r ON r.referral_id = p.referral_id
+          LEFT JOIN waitlist_entry w ON w.referral_id = p.referral_id
+         WHERE a.began >= $1
+         GROUP BY p.referral_id, r.languages, r.area
+         ORDER BY times DESC, days_waiting DESC, p.referral_id
+        """,
+        since,
+    )
+    return [
+        Skipped(
+            row["referral_id"],
+            row["times"],
+            row["days_waiting"],
+            reasons=tuple(row["reasons"]),
+            languages=tuple(row["languages"]),
+            area=row["area"],
+            still_waiting=row["still_waiting"],
+        )
+        for row in rows
+    ]
+
+
 async def list_running(conn: Connection, mentor_id: UUID) -> list[Assignment]:
     """Whom a mentor serves now, in a stable order."""
     rows = await conn.fetch(

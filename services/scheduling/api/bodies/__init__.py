@@ -43,6 +43,7 @@ from services.scheduling.api.bodies.waiting import (
     OfferView,
     PassedView,
     PointsView,
+    SkippedView,
     WaitingView,
 )
 
@@ -77,6 +78,7 @@ __all__ = [
     "ReasonView",
     "SeriesCancellation",
     "SeriesView",
+    "SkippedView",
     "StaffPaper",
     "TimeOffView",
     "TurnView",

@@ -69,6 +69,19 @@ class PassedView(Body):
     days_waiting: int
 
 
+class SkippedView(Body):
+    """Who was passed over, how often and why; languages and town show whether it is always the same
+    kind of family."""
+
+    referral_id: UUID
+    times: int
+    days_waiting: int
+    reasons: tuple[str, ...]
+    languages: tuple[str, ...]
+    area: str | None
+    still_waiting: bool
+
+
 class AssignmentView(Body):
     """`episode_state` says whether service may begin; `passed_over` who waits longer."""
 

@@ -6,12 +6,14 @@ from uuid import UUID
 
 from fastapi import Query, Request
 
+from contracts.codes import Role
 from services.chassis.clock import agency_day
 from services.chassis.staff import Caller, Conn, touch
 from services.scheduling.api.bodies import (
     MatchView,
     PointsView,
     ReasonView,
+    SkippedView,
     WaitingView,
 )
 from services.scheduling.api.staff.door import LISTS, names_of, now_of, staff
@@ -54,6 +56,30 @@ async def list_reassignments(conn: Conn, caller: Caller, request: Request) -> li
     waiting = await assign_commands.reassignments(conn, now=now)
     touch(request, *(f"ServiceRequest/{entry.referral_id}" for entry in waiting.entries))
     return waiting_views(waiting, now=now)
+
+
+@staff.get("/waitlist/passed-over", roles={Role.COORDINATOR, Role.SUPERVISOR, Role.ADMIN})
+async def list_passed_over(
+    conn: Conn,
+    caller: Caller,
+    request: Request,
+    days: Annotated[int, Query(ge=1, le=3660)] = 365,
+) -> list[SkippedView]:
+    """Who could have had a mentor and was passed over by one who waited less, and why."""
+    found = await assign_commands.skipped(conn, days=days, now=now_of(request))
+    touch(request, *(f"ServiceRequest/{one.referral_id}" for one in found))
+    return [
+        SkippedView(
+            referral_id=one.referral_id,
+            times=one.times,
+            days_waiting=one.days_waiting,
+            reasons=one.reasons,
+            languages=one.languages,
+            area=one.area,
+            still_waiting=one.still_waiting,
+        )
+        for one in found
+    ]
 
 
 # --- Views ---------------------------------------------------------------------------------------
