@@ -217,7 +217,7 @@ def standing(assigned: MentorAssigned, effective: str, **said: Any) -> MentorSta
         referral_id=assigned.referral_id,
         assignment_id=assigned.assignment_id,
         mentor_id=assigned.mentor_id,
-        supervisor_id=assigned.supervisor_id,
+        supervisor_id=said.get("supervisor_id", assigned.supervisor_id),
         effective=day(effective),
         standing=said.get("standing", True),
         standing_until=day(said["until"]) if "until" in said else None,
@@ -252,6 +252,31 @@ async def test_a_lapse_that_is_discovered_later_holds_the_days_without_standing(
         await mentor.drafts(session(child, "2026-11-15 16:00", "2026-11-15 17:00"))
     )
     assert (late.status_code, late.json()["code"]) == (422, "mentor-without-standing")
+
+
+async def test_a_new_supervisor_answers_for_notes_from_her_first_day(rig: Rig) -> None:
+    child, mentor = Child(), Mentor(rig)
+    await begin(rig, child, opened=False)
+    assigned = child.assigned()
+    await rig.tell(assigned, child.opened(), at=at("2026-11-10 09:00"))
+    await rig.pool.execute(
+        "DELETE FROM assignment WHERE assignment_id <> $1", assigned.assignment_id
+    )
+    changed = standing(assigned, "2026-11-19", supervisor_id=person("supervisor-9"))
+    await rig.tell(changed)
+    new = Mentor(rig, supervisor="supervisor-9")
+    before = await mentor.drafts(session(child, "2026-11-18 16:00", "2026-11-18 17:00"))
+    after = await mentor.drafts(session(child, FROM, UNTIL))
+    for note in (before, after):
+        assert (await mentor.signs(note)).status_code == 200
+
+    statuses = [
+        (await who.cosigned(note)).status_code for note in (before, after) for who in (new, mentor)
+    ]
+
+    assert statuses == [404, 200, 200, 404]
+    hers = await rig.staff("supervisor-9", {Role.SUPERVISOR}, "GET", "sessions")
+    assert len(hers.json()["sessions"]) == 2
 
 
 async def test_a_mentor_signs_sessions_from_before_her_assignment_ended(rig: Rig) -> None:

@@ -215,8 +215,9 @@ async def list_notes(
         SELECT {COLUMNS}
           FROM note n
          WHERE ($1 IN (mentor_id, supervisor_id)
-                OR EXISTS (SELECT FROM assignment a
-                            WHERE a.referral_id = n.referral_id
+                OR EXISTS (SELECT FROM assignment_span a
+                            WHERE a.youth_id = n.youth_id
+                              AND a.referral_id = n.referral_id
                               AND a.mentor_id = n.mentor_id
                               AND a.supervisor_id = $1))
            AND CASE WHEN $2::text IS NULL THEN state <> 'superseded' ELSE state = $2 END
