@@ -45,8 +45,10 @@ def lines(addresses: Addresses, journey: Journey, trace: str) -> Sequence[Line]:
         Line("", f".venv/bin/waypost{env_file} status"),
         Line("a trace, from a hub's POST to what the hub was told", trace, is_address=True),
         Line(
-            "as an outside scheduler: who may be matched, who has a mentor (Ctrl-C ends it)",
-            f"{PYTHON} deploy/examples/scheduler.py {addresses.kafka}",
+            "as an outside scheduler: who may be matched, who has a mentor (Ctrl-C ends it; a group"
+            " of its own each time hears everything; contracts/README.md says how to get a token)",
+            f"{PYTHON} deploy/examples/scheduler.py {addresses.kafka}"
+            f' {addresses.base_url}/events token "demo-$(date +%s)"',
         ),
         Line("what a hub was told", f"{addresses.simulators['hub']}/hubs/{journey.hub}/log", True),
         Line("metrics of a service", f"{addresses.ops['referral']}/metrics", True),

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import random
-import shlex
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -209,9 +208,8 @@ async def test_the_outside_scheduler_hears_who_may_be_matched_and_who_has_a_ment
 ) -> None:
     referral = played.play.shrinking.referral_id
     wanted = {f"{referral} may be matched", f"{referral} has a mentor"}
-    program = await asyncio.create_subprocess_exec(
-        *shlex.split(played.line_with("scheduler.py")), cwd=ROOT, stdout=asyncio.subprocess.PIPE
-    )
+    line = f"exec {played.line_with('scheduler.py')}"
+    program = await asyncio.create_subprocess_shell(line, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     assert program.stdout
     heard: set[str] = set()
     try:
