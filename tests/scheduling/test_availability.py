@@ -254,3 +254,12 @@ async def test_new_windows_and_hours_count_at_the_next_match(door: Door, child: 
 
 async def test_nobody_unknown_has_a_calendar(door: Door) -> None:
     assert (await door.get(f"/mentors/{uuid4()}/calendar", by=SCHEDULER)).status_code == 404
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+async def test_a_day_out_of_reach_is_no_day(door: Door, child: Child, day: str) -> None:
+    calendar = await door.get(f"/mentors/{MENTOR}/calendar?from_day={day}", by=SCHEDULER)
+    body = {"reason": "mentor_left", "leaves_on": day}
+    leaving = await door.post(f"/mentors/{MENTOR}/leave", body, by="admin:ada")
+
+    assert (calendar.status_code, leaving.status_code) == (422, 422)

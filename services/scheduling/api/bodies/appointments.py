@@ -1,13 +1,13 @@
 """Planned sessions."""
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from contracts.codes import Modality, PlaceOfService
-from services.scheduling.api.bodies.base import Body, LocalMoment, Moment, ReasonView
+from services.scheduling.api.bodies.base import Body, Day, LocalMoment, Moment, ReasonView
 from services.scheduling.domain.appointments import AppointmentState, CancelledBy
 from services.scheduling.domain.series import Series, Weekly
 
@@ -60,7 +60,7 @@ class NewSeries(Body):
     minutes: Annotated[int, Field(gt=0, le=24 * 60)]
     every_weeks: Annotated[int, Field(ge=1, le=8)] = 1
     count: Annotated[int, Field(ge=1, le=1000)] | None = None
-    until: date | None = None
+    until: Day | None = None
     place_of_service: PlaceOfService
     modality: Modality = Modality.IN_PERSON
     book: Literal["all", "rest"] = "all"
@@ -100,4 +100,4 @@ class SeriesCancellation(Body):
     """On whose side the reason lies. `from_day`: the sessions of that day and later; else all."""
 
     reason: CancelledBy
-    from_day: date | None = None
+    from_day: Day | None = None

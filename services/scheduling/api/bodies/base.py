@@ -1,7 +1,7 @@
 """Kinds of values that several bodies have."""
 
-from datetime import datetime
-from typing import Annotated
+from datetime import date, datetime
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, NaiveDatetime, StringConstraints
 
@@ -20,7 +20,10 @@ Language = Annotated[str, StringConstraints(pattern=LANGUAGE)]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+?[0-9][0-9 ().-]{4,24}$")]
 
 
-def within_reach(at: datetime) -> datetime:
+Time = TypeVar("Time", date, datetime)
+
+
+def within_reach(at: Time) -> Time:
     """What lies outside overflows as soon as it is told in another zone."""
     if not 2000 <= at.year < 2200:
         raise ValueError("out of reach")
@@ -35,6 +38,7 @@ def opens_before_it_closes(window: Window) -> Window:
 
 DAY_MINUTES = 24 * 60
 Moment = Annotated[datetime, AfterValidator(within_reach)]
+Day = Annotated[date, AfterValidator(within_reach)]
 LocalMoment = Annotated[NaiveDatetime, AfterValidator(within_reach)]
 WeeklyTime = Annotated[Window, AfterValidator(opens_before_it_closes)]
 

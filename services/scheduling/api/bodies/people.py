@@ -10,6 +10,7 @@ from services.scheduling.api.bodies.appointments import AppointmentView
 from services.scheduling.api.bodies.base import (
     Body,
     Code,
+    Day,
     Language,
     Moment,
     Phone,
@@ -111,7 +112,7 @@ class MentorLeave(Body):
     """`leaves_on` is the first day without: `mentor_left` for good, `mentor_leave` for a while."""
 
     reason: Literal["mentor_left", "mentor_leave"]
-    leaves_on: date
+    leaves_on: Day
 
 
 class LeavingView(Body):

@@ -1,6 +1,6 @@
 """Staff look at what a mentor has, and keep when she can come."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -22,6 +22,7 @@ from services.scheduling.api.bodies import (
     TimeOffView,
     WeekView,
 )
+from services.scheduling.api.bodies.base import Day
 from services.scheduling.api.feeds import MEDIA_TYPE
 from services.scheduling.api.staff.appointments import appointment_view, slot_of
 from services.scheduling.api.staff.door import BOOKS, SEES, now_of, own, staff
@@ -41,7 +42,7 @@ async def show_calendar(
     conn: Conn,
     caller: Caller,
     request: Request,
-    from_day: date | None = None,
+    from_day: Day | None = None,
     days: Annotated[int, Query(ge=1, le=MOST_DAYS)] = 28,
 ) -> CalendarView:
     """What a mentor has in the weeks of these days, her windows, hours a week and time off."""
