@@ -37,6 +37,8 @@ SCOPE = " ".join(
         "Location": "rs",
         "Appointment": "rs",
         "Encounter": "rs",
+        "Observation": "rs",
+        "Provenance": "rs",
         "CoverageEligibilityRequest": "rs",
         "CoverageEligibilityResponse": "rs",
     }.items()
