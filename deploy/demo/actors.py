@@ -32,8 +32,9 @@ class Answer:
     headers: dict[str, str]
 
 
-async def until(what: str, measure: Any, *, seconds: float = PATIENCE_SECONDS) -> Any:
+async def until(what: str, measure: Any, *, seconds: float | None = None) -> Any:
     """Ask again until there is an answer that is not None; says what it waited for in vain."""
+    seconds = PATIENCE_SECONDS if seconds is None else seconds
     deadline, pause = time.monotonic() + seconds, 0.05
     while (found := await measure()) is None:
         if time.monotonic() > deadline:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import httpx
 
+from deploy.demo import actors
 from deploy.demo.actors import Refusal
 from deploy.demo.cast import Cast, arrive, begin
 from deploy.demo.children import without_goals
@@ -24,6 +25,7 @@ SLOWEST_SECONDS = 0.03
 REPEATS = 0.02  # of the acknowledged acts are sent again under the same key
 AGAIN_SECONDS = 0.2
 LAST_CHILD = 0.6  # of the run: who is referred later could not come far
+PATIENCE_SECONDS = 300  # of hubs and staff: something they need is away most of the time
 CHILD_SECONDS = 4.0  # between the referrals of two children
 
 
@@ -100,6 +102,7 @@ class Children:
     """Hubs refer children and staff act on them, all through the gateway, while it breaks."""
 
     def __init__(self, cast: Cast, history: History, count: int) -> None:
+        actors.PATIENCE_SECONDS = PATIENCE_SECONDS
         self.cast, self.history = cast, history
         self.journeys = cast.journeys(count)
         for journey in self.journeys[1::4]:
