@@ -27,7 +27,8 @@ class World:
     """`tells` appends and relays; `hears` consumes under its own group and catches up."""
 
     def __init__(self, address: str, dsn: str, tells: Pool, hears: Rig) -> None:
-        self.address, self.dsn, self.tells, self.hears = address, dsn, tells, hears
+        self.servers = self.consumes_from = address.split(",")
+        self.dsn, self.tells, self.hears = dsn, tells, hears
         self.owner = Owner(tells)
         self.streams = [Stream(uuid4(), "referral") for _ in range(8)]
         # Tests share a broker: what others committed must not decide where this one begins.
@@ -53,12 +54,12 @@ class World:
     # --- The parts, as a process wires them ------------------------------------------------------
 
     async def relay(self) -> None:
-        relay = Relay(TOPIC, loops.producer_opener([self.address]))
+        relay = Relay(TOPIC, loops.producer_opener(self.servers))
         await loops.relay(self.dsn, self.tells, relay)
 
     async def consume(self) -> None:
         pool, inbox = self.hears.pool, self.hears.inbox
-        await loops.consume([self.address], "a", pool, inbox, [TOPIC], self.metrics)
+        await loops.consume(self.consumes_from, "a", pool, inbox, [TOPIC], self.metrics)
 
     async def catch_up(self) -> None:
         catch_up = CatchUp(self.hears.pool, self.hears.inbox, "referral", self.owner, patience=0.5)
@@ -98,7 +99,7 @@ class World:
     async def offsets(self) -> tuple[list[int], list[int]]:
         """Of each partition: what the group has committed, and where the log ends."""
         probe = AIOKafkaConsumer(
-            bootstrap_servers=self.address,
+            bootstrap_servers=self.servers,
             group_id=self.hears.inbox.consumer,
             enable_auto_commit=False,
         )
@@ -113,7 +114,7 @@ class World:
 
     async def put(self, key: bytes | None, value: bytes | None) -> None:
         """Put a record on the topic that no producer of ours would write."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.address)
+        producer = AIOKafkaProducer(bootstrap_servers=self.servers)
         await producer.start()
         try:
             await producer.send_and_wait(TOPIC, value, key=key)
