@@ -29,6 +29,8 @@ async def fill_in(conn: Connection, referral_id: UUID, *, now: datetime) -> None
         await fill_hub(conn, facts, value, now=now)
     if value := learned.get("coverage"):
         await fill_coverage(conn, facts, value)
+    if value := learned.get("identities"):
+        await fill_links(conn, facts, value)
     if value := learned.get("tm_goals"):
         await fill_goals(conn, facts, value, now=now)
     if value := learned.get("wishes"):
@@ -80,6 +82,20 @@ async def fill_coverage(conn: Connection, facts: Facts, value: dict[str, Any]) -
         value.get("rank", 1),
     )
     await staff_facts.add_coverage(conn, facts.referral_id, facts.youth_id, coverage)
+
+
+async def fill_links(conn: Connection, facts: Facts, value: dict[str, Any]) -> None:
+    """Each linked number that stands is asked about beside those that the hub names."""
+    for link in value["links"]:
+        if link["stands"]:
+            coverage = LearnedCoverage(
+                link_coverage_id(facts, link), UUID(link["payer_id"]), link["member_id"], 2
+            )
+            await staff_facts.add_coverage(conn, facts.referral_id, facts.youth_id, coverage)
+
+
+def link_coverage_id(facts: Facts, link: dict[str, Any]) -> UUID:
+    return uuid5(facts.referral_id, f"linked-coverage/{link['identity_id']}")
 
 
 async def fill_goals(
