@@ -11,7 +11,7 @@ from services.documentation.domain.views import (
     Reader,
     WorkedGoal,
 )
-from services.documentation.store.reads.page import Asked, page, reader, rows_of, view
+from services.documentation.store.reads.page import Asked, Page, reader, rows_of, view
 
 # A version of a note (`d`), and its session as it stands now (`s`): each later version changes
 # what stands of the earlier ones.
@@ -22,7 +22,7 @@ VERSIONS = """session d
 SIGNATURES = """d.document_id, d.session_id, d.mentor_id, d.attested_by, d.supervisor_id,
                d.cosigned_at IS NOT NULL AS is_cosigned,
                coalesce(d.cosigned_at, d.signed_at) AS noted_at"""
-DOCUMENTS = page(
+DOCUMENTS = Page(
     f"""{SIGNATURES}, s.version - d.version + 1 AS version, s.state,
                d.version = s.version AS is_current, d.starts_at, d.ends_at, d.place_of_service,
                floor(extract(epoch FROM d.ends_at - d.starts_at) / 60)::integer AS minutes,
@@ -39,11 +39,13 @@ DOCUMENTS = page(
     row="s",
     id_="d.document_id",
     where="r.kind = 'hub' AND d.state IN ('final', 'superseded')",
-    more="""AND ($11::timestamptz IS NULL OR coalesce(d.cosigned_at, d.signed_at) >= $11)
-           AND ($12::timestamptz IS NULL OR coalesce(d.cosigned_at, d.signed_at) < $12)""",
+    more=(
+        "coalesce(d.cosigned_at, d.signed_at) >= {}::timestamptz",
+        "coalesce(d.cosigned_at, d.signed_at) < {}::timestamptz",
+    ),
 )
 # Nothing that happens later changes who signed a version.
-PROVENANCES = page(
+PROVENANCES = Page(
     f"""{SIGNATURES},
                ARRAY(SELECT c.rating_id
                        FROM session_goal c
@@ -55,7 +57,7 @@ PROVENANCES = page(
     row="d",
     id_="d.document_id",
     where="r.kind = 'hub' AND d.state IN ('final', 'superseded')",
-    more="AND ($11::uuid[] IS NULL OR d.session_id = ANY ($11))",
+    more=("d.session_id = ANY ({}::uuid[])",),
 )
 
 

@@ -37,55 +37,76 @@ class Asked:
     limit: int = 1
 
 
-def page(
-    columns: str,
-    rows: str,
-    *,
-    row: str,
-    id_: str,
-    where: str,
-    reads_on: str = TODAY,
-    more: str = "",
-) -> str:
-    """The SELECT of a page, its columns after those that say who reads.
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The SELECT of a page, as far as it is the same for whoever asks for whatever.
 
     `row` is the alias of the table that has youth_id, referral_id and updated_at; `id_` the column
-    that a resource's id is. $1 to $10 are those of `parameters`; `more` conditions begin with $11.
+    that a resource's id is. `more` are conditions on one value each, in the order in which
+    `rows_of` is given them.
     """
-    return f"""
-        SELECT r.kind, r.system, r.value AS number,
-               coalesce(sent.organisation_id = r.organisation_id, false) AS is_sender,
-               {row}.updated_at, {row}.youth_id, {row}.referral_id, {columns}
-          FROM {rows}
-          JOIN reader r
-            ON r.stream_id = {row}.youth_id
-           AND r.organisation_id = $1
-           AND r.kind = $2
-           AND r.released
-           AND r.reads @> {reads_on}
-          LEFT JOIN referral sent ON sent.referral_id = {row}.referral_id
-         WHERE {where}
-           AND ($4::uuid[] IS NULL OR {id_} = ANY ($4))
-           AND ($5::uuid[] IS NULL OR {row}.youth_id = ANY ($5))
-           AND ($6::timestamptz IS NULL OR {row}.updated_at >= $6)
-           AND ($7::timestamptz IS NULL OR {row}.updated_at < $7)
-           AND ($8::timestamptz IS NULL OR ({row}.updated_at, {id_}) > ($8, $9::uuid))
-           {more}
-         ORDER BY {row}.updated_at, {id_}
-         LIMIT $10
-        """  # noqa: S608 (all parts are constants of this package)
+
+    columns: str
+    rows: str
+    row: str
+    id_: str
+    where: str
+    reads_on: str = TODAY
+    more: Sequence[str] = ()
 
 
-async def rows_of(conn: Connection, sql: str, asked: Asked, *more: Any) -> list[Record]:
-    return await conn.fetch(sql, *parameters(asked), *more)
+async def rows_of(conn: Connection, page: Page, asked: Asked, *more: Any) -> list[Record]:
+    """The rows of a page, its columns beside those that say who reads.
 
-
-def parameters(asked: Asked) -> tuple[Any, ...]:
-    """$1 to $10, the same in every page."""
-    return (
-        *(asked.organisation_id, asked.kind, asked.on, asked.ids, asked.youths),
-        *(asked.changed_from, asked.changed_before, asked.after_at, asked.after_id, asked.limit),
+    The statement names only what is asked for: PostgreSQL keeps one plan for each such question,
+    where `$n IS NULL OR …` made it plan anew each time, for longer than it then read.
+    """
+    values: list[Any] = [asked.organisation_id, asked.kind, asked.on, asked.limit]
+    conditions = [page.where]
+    filters: tuple[tuple[str, Any], ...] = (
+        among(page.id_, asked.ids),
+        among(f"{page.row}.youth_id", asked.youths),
+        (f"{page.row}.updated_at >= {{}}::timestamptz", asked.changed_from),
+        (f"{page.row}.updated_at < {{}}::timestamptz", asked.changed_before),
+        *zip(page.more, more, strict=True),
     )
+    for condition, value in filters:
+        if value is not None:
+            values.append(value)
+            conditions.append(condition.format(f"${len(values)}"))
+    if asked.after_at is not None:
+        values += [asked.after_at, asked.after_id]
+        after = f"(${len(values) - 1}::timestamptz, ${len(values)}::uuid)"
+        conditions.append(f"({page.row}.updated_at, {page.id_}) > {after}")
+    return await conn.fetch(statement(page, conditions), *values)
+
+
+def among(column: str, ids: Sequence[UUID] | None) -> tuple[str, Any]:
+    """A condition and its value. One id is no list: of a list PostgreSQL cannot know the length."""
+    if ids is not None and len(ids) == 1:
+        return f"{column} = {{}}::uuid", ids[0]
+    return f"{column} = ANY ({{}}::uuid[])", ids
+
+
+def statement(page: Page, conditions: Sequence[str]) -> str:
+    # Who sent a referral is looked up for the rows of the page alone, not for all that match.
+    return f"""
+        SELECT p.*, coalesce(sent.organisation_id = $1, false) AS is_sender
+          FROM (SELECT r.kind, r.system, r.value AS number, {page.row}.updated_at,
+                       {page.row}.youth_id, {page.row}.referral_id, {page.id_} AS id, {page.columns}
+                  FROM {page.rows}
+                  JOIN reader r
+                    ON r.stream_id = {page.row}.youth_id
+                   AND r.organisation_id = $1
+                   AND r.kind = $2
+                   AND r.released
+                   AND r.reads @> {page.reads_on}
+                 WHERE {" AND ".join(conditions)}
+                 ORDER BY {page.row}.updated_at, {page.id_}
+                 LIMIT $4) p
+          LEFT JOIN referral sent ON sent.referral_id = p.referral_id
+         ORDER BY p.updated_at, p.id
+        """  # noqa: S608 (all parts are constants of this package)
 
 
 def view(kind: type[V], row: Record, codes: Mapping[str, Any], **more: Any) -> V:

@@ -10,14 +10,14 @@ from contracts.codes import GoalStatus
 from services.chassis.db import Connection, Record
 from services.documentation.domain.goals import Achievement
 from services.documentation.domain.views import CarePlanView, GoalView, RatingView, Reader
-from services.documentation.store.reads.page import Asked, page, reader, rows_of, view
+from services.documentation.store.reads.page import Asked, Page, among, reader, rows_of, view
 from services.documentation.store.reads.ratings import list_ratings
 
 # As text: a target's decimals go out with the digits that came.
 GOAL = """g.goal_id, g.version, g.description, g.category, g.target::text AS target,
                g.identifiers, g.start_date, g.expressed_by, g.lifecycle, g.achievement,
                g.status_on, g.status_reason"""
-GOALS = page(
+GOALS = Page(
     GOAL,
     """(SELECT goal.*, care_plan.referral_id
                   FROM goal
@@ -26,7 +26,7 @@ GOALS = page(
     id_="g.goal_id",
     where="r.kind = 'hub'",
 )
-CARE_PLANS = page(
+CARE_PLANS = Page(
     """p.care_plan_id, p.version, p.created_on, e.opened_on, e.held_from, e.closed_on,
                h.period_end AS ends_on, t.plan_reference, t.title AS plan_title, a.mentor_id,
                a.supervisor_id""",
@@ -70,15 +70,16 @@ async def goals_by_plan(
     conn: Connection, care_plans: Sequence[UUID]
 ) -> Mapping[UUID, tuple[GoalView, ...]]:
     """The goals of care plans that somebody may read already, in the hub's order."""
+    condition, value = among("g.care_plan_id", care_plans)
     rows = await conn.fetch(
         f"""
         SELECT g.care_plan_id, g.updated_at, g.youth_id, p.referral_id, {GOAL}
           FROM goal g
           JOIN care_plan p USING (care_plan_id)
-         WHERE g.care_plan_id = ANY ($1::uuid[])
+         WHERE {condition.format("$1")}
          ORDER BY g.position, g.goal_id
-        """,  # noqa: S608 (a constant)
-        list(care_plans),
+        """,  # noqa: S608 (constants)
+        value,
     )
     ratings = await list_ratings(conn, [row["goal_id"] for row in rows])
     found: dict[UUID, tuple[GoalView, ...]] = {}

@@ -8,11 +8,11 @@ from contracts.codes import MeasuredBy, ProgressScale
 from services.chassis.db import Connection
 from services.documentation.domain.notes import NoteState
 from services.documentation.domain.views import ObservationView, RatingView, Reader
-from services.documentation.store.reads.page import Asked, page, reader, rows_of, view
+from services.documentation.store.reads.page import Asked, Page, reader, rows_of, view
 
 # A rating as it was told last (`c`, `n`), and its session as it stands now (`s`). What a later
 # version of the note leaves out, or what a void one had said, is still there: entered in error.
-OBSERVATIONS = page(
+OBSERVATIONS = Page(
     """c.rating_id, c.goal_id, c.session_id, c.scale, c.value, c.measured_by, s.version, s.state,
                c.version AS told_in, n.mentor_id, n.ends_at, n.document_id,
                coalesce(n.cosigned_at, n.signed_at) AS noted_at""",
@@ -37,9 +37,11 @@ OBSERVATIONS = page(
                   AND later.counts
                   AND later.scale IS NOT NULL
                   AND told.state IN ('final', 'superseded'))""",
-    more="""AND ($11::timestamptz IS NULL OR n.ends_at >= $11)
-           AND ($12::timestamptz IS NULL OR n.ends_at < $12)
-           AND ($13::text[] IS NULL OR c.scale = ANY ($13))""",
+    more=(
+        "n.ends_at >= {}::timestamptz",
+        "n.ends_at < {}::timestamptz",
+        "c.scale = ANY ({}::text[])",
+    ),
 )
 
 

@@ -7,26 +7,24 @@ from services.documentation.domain.views import Reader, SessionView
 from services.documentation.store.reads.page import (
     DAY_OF_SESSION,
     Asked,
-    page,
+    Page,
     reader,
     rows_of,
     view,
 )
 
 COLUMNS = """s.session_id, s.version, s.mentor_id, s.starts_at, s.ends_at, s.place_of_service,
-               s.state, floor(extract(epoch FROM s.ends_at - s.starts_at) / 60)::integer AS minutes
-        """
-IN_FORCE = page(
+               s.state"""
+IN_FORCE = Page(
     COLUMNS,
     "session s",
     row="s",
     id_="s.session_id",
     where="s.state IN ('final', 'voided')",
     reads_on=DAY_OF_SESSION,
-    more="""AND ($11::timestamptz IS NULL OR s.ends_at > $11)
-           AND ($12::timestamptz IS NULL OR s.starts_at < $12)""",
+    more=("s.ends_at > {}::timestamptz", "s.starts_at < {}::timestamptz"),
 )
-EVER = page(
+EVER = Page(
     COLUMNS,
     "session s",
     row="s",
@@ -52,4 +50,5 @@ async def list_session_versions(conn: Connection, asked: Asked) -> list[tuple[Se
 
 def session(row: Record) -> tuple[SessionView, Reader]:
     codes = {"place_of_service": PlaceOfService, "state": NoteState}
-    return view(SessionView, row, codes), reader(row)
+    minutes = int((row["ends_at"] - row["starts_at"]).total_seconds() // 60)
+    return view(SessionView, row, codes, minutes=minutes), reader(row)
