@@ -94,7 +94,7 @@ class ReferralService:
             assert place[2] == "mailboxes"
             found = self.families.get(UUID(place[1]), [])
             stands = UUID(place[1]) not in self.unwritten
-            return {"stands": stands, "mailboxes": found if stands else []}
+            return {"stands": stands, "mailboxes": found}
         if place[0] == "clients":
             if place[1] not in self.clients:
                 raise NotFound("not-found", "No such client.")
