@@ -1,4 +1,4 @@
-"""Notifications: tells hubs, by number and signature, what is new, and writes to families and staff.
+"""Notifications: tells hubs, by number and signature, what is new; writes to families and staff.
 
 Owns: subscriptions, deliveries and their numbers, letters, wishes about letters, the log of
 disclosures. Keeps no address of a family's and no word of a letter.
