@@ -59,7 +59,9 @@ async def test_a_scheduler_reads_the_events_of_a_stream_from_a_number_on(world: 
     assert none.json() == {"events": []}
 
 
-@pytest.mark.parametrize("path", ["/events/referral/streams", f"/events/referral?stream={UUID(int=1)}"])
+@pytest.mark.parametrize(
+    "path", ["/events/referral/streams", f"/events/referral?stream={UUID(int=1)}"]
+)
 async def test_nobody_else_reads_events(world: World, path: str) -> None:
     narrow = replace(SCHEDULER, scopes=frozenset({"system/Task.rs"}))
 
