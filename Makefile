@@ -2,7 +2,7 @@
 BIN := .venv/bin
 INSTALLED := .venv/installed
 UV := uv==0.13.9
-WORKERS := --numprocesses auto --dist loadgroup --no-loadscope-reorder
+WORKERS := --numprocesses auto --dist loadscope --no-loadscope-reorder
 .PHONY: setup up down demo fmt lint test test-fast contracts check faults soak
 
 setup: $(INSTALLED)
