@@ -24,7 +24,7 @@ async def becomes(what: str, read: Callable[[], Awaitable[Any]], wanted: Any) ->
     try:
         await until(what, right)
     except Refusal:
-        assert found == wanted, what
+        assert found == wanted, f"{what}: {found} is not {wanted}"
 
 
 async def in_service(cast: Cast, journeys: Sequence[Journey]) -> str:
