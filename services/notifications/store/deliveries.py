@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from services.chassis.db import Connection, Record
@@ -36,11 +37,20 @@ async def is_anything_queued(conn: Connection, subscription_id: UUID) -> bool:
     return found
 
 
+def focus_rows(focus: Sequence[Focus]) -> list[dict[str, object]]:
+    """What an event is about, as jsonb keeps it."""
+    return [{"type": f.type, "id": str(f.id), "created": f.created} for f in focus]
+
+
+def focus_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Focus, ...]:
+    return tuple(Focus(f["type"], UUID(f["id"]), f["created"]) for f in rows)
+
+
 async def add_delivery(
     conn: Connection, id_: UUID, subscription_id: UUID, happening: Happening
 ) -> bool:
     """Queue a notification; False when this event is queued for this subscription already."""
-    focus = [{"type": f.type, "id": str(f.id), "created": f.created} for f in happening.focus]
+    focus = focus_rows(happening.focus)
     added = await conn.fetchval(
         """
         INSERT INTO delivery (delivery_id, subscription_id, kind, youth_id, event_id, focus,
@@ -260,7 +270,7 @@ async def list_backlogs(conn: Connection) -> Sequence[Record]:
 
 
 def delivery_of(row: Record) -> Delivery:
-    focus = tuple(Focus(f["type"], UUID(f["id"]), f["created"]) for f in row["focus"])
+    focus = focus_of(row["focus"])
     return Delivery(
         row["delivery_id"],
         row["subscription_id"],

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from services.chassis.db import Connection
-from services.notifications.domain.subscriptions import Focus, Happening, Topic
+from services.notifications.domain.subscriptions import Happening, Topic
+from services.notifications.store.deliveries import focus_of, focus_rows
 
 
 async def lock_care(conn: Connection, youth_id: UUID) -> None:
@@ -26,7 +27,7 @@ async def add_happening(conn: Connection, happening: Happening) -> None:
             ON CONFLICT (event_id) DO NOTHING
         """,
         *(happening.event_id, happening.youth_id, happening.occurred_at),
-        [{"type": f.type, "id": str(f.id), "created": f.created} for f in happening.focus],
+        focus_rows(happening.focus),
     )
 
 
@@ -48,7 +49,7 @@ async def list_happenings(conn: Connection, youth_id: UUID, hub: UUID) -> Sequen
             row["youth_id"],
             row["event_id"],
             row["occurred_at"],
-            tuple(Focus(f["type"], UUID(f["id"]), f["created"]) for f in row["focus"]),
+            focus_of(row["focus"]),
         )
         for row in rows
     ]
