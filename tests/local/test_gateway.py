@@ -244,6 +244,75 @@ def test_neither_ids_nor_query_strings_are_logged(web: httpx.Client, gateway: Ng
     assert ID not in logged
 
 
+# --- RELIABILITY.md §6: what only a raw socket can send -------------------------------------------
+
+POST = (
+    "POST /fhir HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/fhir+json\r\n"
+)
+GET = "GET /fhir/Task/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+HIDDEN = "GET /fhir/Task/hidden HTTP/1.1\r\nHost: x\r\n\r\n"
+MEGABYTE = "100000\r\n" + "x" * 0x100000 + "\r\n"
+RAW = {
+    "B-12 chunked without length": (f"{POST}Transfer-Encoding: chunked\r\n\r\n{MEGABYTE * 6}", 413),
+    "B-12 length no number": (f"{POST}Content-Length: 1e3\r\n\r\n{{}}", 400),
+    "B-12 length negative": (f"{POST}Content-Length: -1\r\n\r\n{{}}", 400),
+    "B-12 chunk no number": (f"{POST}Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+    "B-43 up and over": ("GET /fhir/Patient/%2e%2e%2fadmin HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+    "B-43 above the root": ("GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "B-43 NUL": ("GET /fhir/Patient/%00 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "B-43 half an escape": ("GET /fhir/Patient/%c HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+    "B-56 a line end in a name": (f"{GET}X-A\r: 1\r\n\r\n", 400),
+    "B-56 a bare line feed": (f"{GET}X-A: 1\rEvil: 1\r\n\r\n", 400),
+    "B-56 two hosts": (f"{GET}Host: evil.example\r\n\r\n", 400),
+    "B-56 two lengths": (f"{POST}Content-Length: 2\r\nContent-Length: 60\r\n\r\n{{}}{HIDDEN}", 400),
+    "B-56 length and chunks": (
+        f"{POST}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{HIDDEN}", 400),
+    "B-56 chunked, identity": (
+        f"{POST}Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n{HIDDEN}", 400),
+    "B-56 a version that is none": ("GET /fhir/Task/1 HTTP/9.1\r\nHost: x\r\n\r\n", 400),
+    "B-58 TRACE": ("TRACE /fhir/Task/1 HTTP/1.1\r\nHost: x\r\n\r\n", 405),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("id_", RAW)
+def test_what_only_a_raw_socket_sends_is_refused_before_any_service(
+    gateway: Nginx, id_: str
+) -> None:
+    request, status = RAW[id_]
+
+    answers = raw(gateway.port, request)
+
+    assert answers.startswith(f"HTTP/1.1 {status} ")
+    assert answers.count("HTTP/1.1") == answers.count('"resourceType":"OperationOutcome"') == 1
+    assert '"service"' not in answers  # nothing that came along was taken for a request
+
+
+def test_b58_nobody_is_connected_through(gateway: Nginx) -> None:
+    """Which words nginx has for it depends on its version."""
+    answer = raw(gateway.port, "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert answer.startswith(("HTTP/1.1 400 ", "HTTP/1.1 405 "))
+    assert answer.count('"resourceType":"OperationOutcome"') == 1
+
+
+def test_b12_a_body_shorter_than_it_says_reaches_no_service(gateway: Nginx) -> None:
+    answers = raw(gateway.port, f"{POST}Content-Length: 100\r\n\r\n{{}}")
+
+    assert answers == ""
+
+
+@pytest.mark.parametrize("path", ["//fhir//Task", "/fhir/Task;x=1/1", "/fhir/Task/%c0%ae%c0%ae"])
+def test_b43_an_odd_address_is_one_address_for_gateway_and_service(
+    gateway: Nginx, path: str
+) -> None:
+    """It goes to its one owner as it was read, or to nobody."""
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+    answer = raw(gateway.port, request, hangs_up=False)
+
+    assert '"service": "referral"' in answer or answer.startswith("HTTP/1.1 404 ")
+
+
 def outcome(answer: httpx.Response) -> tuple[int, str]:
     """The status, and the code of the OperationOutcome that must be there."""
     assert answer.headers["content-type"] == "application/fhir+json"
@@ -252,10 +321,11 @@ def outcome(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, body["issue"][0]["code"]
 
 
-def raw(port: int, request: str) -> str:
+def raw(port: int, request: str, *, hangs_up: bool = True) -> str:
     """Send exactly this, which no decent client would, and read the answer to its end."""
     with socket.create_connection(("127.0.0.1", port), 5) as connection:
         connection.sendall(request.encode())
-        connection.shutdown(socket.SHUT_WR)
+        if hangs_up:
+            connection.shutdown(socket.SHUT_WR)
         received = b"".join(iter(lambda: connection.recv(65536), b""))
     return received.decode()
