@@ -3,10 +3,9 @@
 Each row is refused with its status, code and place, or kept for a reason.
 """
 
-import json
+import gzip
 import time
 from collections.abc import AsyncIterator
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -26,13 +25,12 @@ from tests.badinput.rows import (
     rows_of,
     said,
     send,
-    told,
     with_,
 )
 from tests.postgres import Server
 from tests.referral.bundles import make_bundle
 from tests.referral.desk import Office
-from tests.referral.rig import Hub, located
+from tests.referral.rig import Hub
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -61,7 +59,6 @@ OUTER = {
     "patient": {"reference": "#inner"},
 }
 NUMBER = {"system": "https://a.example/i", "value": "1"}
-XML = b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><Patient>&x;</Patient>'
 UNKNOWN = {"extension": [{"url": "https://a.example/absent", "valueCode": "unknown"}]}
 
 
@@ -100,6 +97,8 @@ BODIES = [
     Row("B-12 6 MB", b" " * 6_000_000, 413, "too-costly", None),
     *(Row(f"B-13 {coding}", make_bundle(), 415, "not-supported", None,
           headers={"content_encoding": coding}) for coding in ("gzip", "br", "br,gzip")),
+    Row("B-13 gzip bomb", gzip.compress(b" " * 50_000_000), 415, "not-supported", None,
+        headers={"content_encoding": "gzip"}),
     *(Row(f"B-14 {kind}", make_bundle(), 415, "not-supported", None,
           headers={"content_type": kind})
       for kind in ("text/plain", "", "application/fhir+xml",
@@ -107,14 +106,12 @@ BODIES = [
     *(Row(f"B-15 {accept}", make_bundle(), 406, "not-supported", None, headers={"accept": accept})
       for accept in ("text/html", "application/fhir+xml")),
     Row("B-15 _format=xml", make_bundle(), 406, "not-supported", None, path="/fhir?_format=xml"),
-    Row("B-20 XML", XML, 415, "not-supported", None,
-        headers={"content_type": "application/fhir+xml"}),
-    no_json("B-21 XML that says it is JSON", XML),
 ]  # fmt: skip
 
 CONTENT = [
     structure("B-09 NUL", REQUEST, "patientInstruction", "a\x00b"),
     structure("B-09 ESC", REQUEST, "patientInstruction", "a\x1b[31m"),
+    structure("B-09 BEL", REQUEST, "patientInstruction", "a\x07"),
     Row("B-16 identifiers", with_(f"{PATIENT}.resource.identifier", [NUMBER] * 2_001),
         413, "too-costly", at(PATIENT, "identifier")),
     Row("B-17 extensions", with_(f"{PATIENT}.resource.extension", [SHORT] * 30_000),
@@ -198,6 +195,7 @@ async def test_what_is_refused(rows: tuple[Office, Hub], row: Row) -> None:
 
     assert answer.status_code == row.status, answer.text
     assert (row.code, row.at) in said(answer)
+    assert len(answer.json()["issue"]) <= 50
     assert answer.headers["content-type"].startswith("application/fhir+json")
     assert (await office.count("youth"), await office.count("event")) == before
 
@@ -229,186 +227,3 @@ async def test_b15_what_takes_json_is_fine(
     answer = await rows[1].send("POST", path, another_child(), **headers)
 
     assert answer.status_code == 200, answer.text
-
-
-# --- What is kept --------------------------------------------------------------------------------
-
-FLAG = {
-    "resource": {
-        "resourceType": "Flag",
-        "status": "active",
-        "code": {"text": "x"},
-        "subject": {"reference": "Patient/1"},
-    },
-    "request": {"method": "POST", "url": "Flag"},
-}
-
-
-async def test_b26_a_type_that_we_do_not_use_is_mirrored(rows: tuple[Office, Hub]) -> None:
-    bundle = another_child()
-    bundle["entry"].append(FLAG)
-
-    answer = await rows[1].refer(bundle)
-
-    assert ("information", "informational") in told(answer, 16)
-    assert answer.json()["entry"][16]["response"]["location"].startswith("Flag/h-")
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        pytest.param("patientInstruction", "\u202eabc", id="B-11 right to left"),
-        pytest.param("authoredOn", "2016-12-31T23:59:60Z", id="B-33 leap second"),
-        pytest.param("authoredOn", "0001-01-01T00:00:00+14:00", id="B-33 the first year"),
-        pytest.param("authoredOn", "9999-12-31T23:59:59-13:00", id="B-33 the last year"),
-        pytest.param(
-            "occurrenceTiming",
-            {"repeat": {"dayOfWeek": ["mon"], "timeOfDay": ["16:00:00"], "duration": 1e308,
-                        "durationUnit": "h"}},
-            id="B-07 an endless window",
-        ),
-    ],
-)  # fmt: skip
-async def test_what_is_unusual_is_kept(rows: tuple[Office, Hub], path: str, value: Any) -> None:
-    bundle = another_child()
-    request = bundle["entry"][14]["resource"]
-    if path.startswith("occurrence"):
-        request.pop("occurrencePeriod", None)
-    request[path] = value
-
-    answer = await rows[1].refer(bundle)
-
-    assert answer.status_code == 200, answer.text
-    kept = (await rows[1].read(located(answer.json(), "ServiceRequest"))).json()
-    assert kept[path] == value
-
-
-@pytest.mark.parametrize("number", ["1.00", "12345678901234567890.5", "1E+308", "1E-999"])
-async def test_b36_numbers_keep_their_digits(rows: tuple[Office, Hub], number: str) -> None:
-    """B-07, B-36; in a goal's target too, which goes on to documentation."""
-    bundle = another_child()
-    bundle["entry"][9]["resource"]["target"][0] = {
-        "measure": {"text": "x"},
-        "detailQuantity": {"value": "NUMBER"},
-    }
-    body = json.dumps(bundle).replace('"NUMBER"', number).encode()
-
-    answer = await rows[1].send("POST", "/fhir", body)
-
-    assert answer.status_code == 200, answer.text
-    place = answer.json()["entry"][9]["response"]["location"].split("/_history")[0]
-    read = json.loads((await rows[1].read(place)).content, parse_float=Decimal)
-    assert read["target"][0]["detailQuantity"]["value"] == Decimal(number)
-    assert body in [
-        row["bytes"] for row in await rows[0].pool.fetch("SELECT bytes FROM submission")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("birth_date", "gap"),
-    [
-        ("2005-11-09", None),
-        ("2005-11-10", None),
-        ("2008-02-29", None),
-        ("2008-02", "gap-birth-date"),
-    ],
-    ids=["B-34 21 today", "B-34 21 tomorrow", "B-34 29 February", "B-34 partial"],
-)
-async def test_b34_an_age_is_judged_by_rule_and_never_refused(
-    rows: tuple[Office, Hub], birth_date: str, gap: str | None
-) -> None:
-    answer = await rows[1].refer(another_child(entry__5__resource__birthDate=birth_date))
-
-    assert answer.status_code == 200
-    details = json.dumps(answer.json()["entry"][14])
-    assert ("gap-birth-date" in details) == (gap is not None)
-
-
-async def test_b37_an_unsafe_narrative_is_left_out_with_a_warning(
-    rows: tuple[Office, Hub],
-) -> None:
-    text = {"status": "generated", "div": "<div><script>x</script></div>"}
-
-    answer = await rows[1].refer(another_child(entry__5__resource__text=text))
-
-    assert ("warning", "informational") in told(answer, 5)
-    assert "text" not in (await rows[1].read(located(answer.json(), "Patient"))).json()
-
-
-async def test_b38_the_address_of_a_document_is_text_and_never_opened(
-    rows: tuple[Office, Hub],
-) -> None:
-    bundle = another_child()
-    bundle["entry"].append(attachment(url="http://127.0.0.1:9/canary", contentType="text/plain"))
-
-    answer = await rows[1].refer(bundle)
-
-    assert answer.status_code == 200
-    place = answer.json()["entry"][16]["response"]["location"].split("/_history")[0]
-    kept = (await rows[1].read(place)).json()
-    assert kept["content"][0]["attachment"]["url"] == "http://127.0.0.1:9/canary"
-
-
-@pytest.mark.parametrize("alike", ["B-41 Medicaid number", "B-41 name and birth date"])
-async def test_b41_the_second_of_two_that_are_alike_is_looked_at_by_a_person(
-    rows: tuple[Office, Hub], alike: str
-) -> None:
-    one, two = another_child(), another_child()
-    patients = [bundle["entry"][5]["resource"] for bundle in (one, two)]
-    if "Medicaid" in alike:
-        two = json.loads(
-            json.dumps(two).replace(
-                patients[1]["identifier"][1]["value"], patients[0]["identifier"][1]["value"]
-            )
-        )
-    else:
-        patients[1]["name"] = patients[0]["name"]
-
-    answers = [await rows[1].refer(bundle) for bundle in (one, two)]
-
-    ids = [located(answer.json(), "ServiceRequest").split("/")[1] for answer in answers]
-    states = [await rows[0].state(id_) for id_ in ids]
-    assert states[0] != "duplicate_review"
-    assert states[1] == "duplicate_review"
-
-
-@pytest.mark.parametrize("label", ["R", "PSY", "ETH"])
-async def test_b42_a_label_stays_on_what_it_labels(rows: tuple[Office, Hub], label: str) -> None:
-    system = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
-    system = system if label == "R" else "http://terminology.hl7.org/CodeSystem/v3-ActCode"
-    security = [{"system": system, "code": label}]
-
-    answer = await rows[1].refer(another_child(entry__8__resource__meta={"security": security}))
-
-    assert answer.status_code == 200
-    place = answer.json()["entry"][8]["response"]["location"].split("/_history")[0]
-    assert (await rows[1].read(place)).json()["meta"]["security"] == security
-
-
-@pytest.mark.parametrize(
-    ("where", "length"),
-    [
-        ("MRN", 100_000),
-        ("referral number", 20_000),
-        ("family name", 100_000),
-        ("goal number", 20_000),
-    ],
-)
-async def test_a_very_long_number_or_name_is_answered(
-    rows: tuple[Office, Hub], where: str, length: int
-) -> None:
-    """Text that no index can hold: refused with its place, or kept; never a 500."""
-    import random
-
-    long = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
-    place = {
-        "MRN": "entry.5.resource.identifier.0.value",
-        "family name": "entry.5.resource.name.0.family",
-        "goal number": "entry.9.resource.identifier.0.value",
-        "referral number": "entry.14.resource.identifier.0.value",
-    }[where]
-
-    answer = await rows[1].refer(another_child(**{place.replace(".", "__"): long}))
-
-    assert answer.status_code in (200, 422), answer.text
-    assert long[:50] not in answer.text

@@ -1,8 +1,11 @@
-"""RELIABILITY.md §6: what is kept with a warning, or depends on what is here (B-40, B-42, B-54)."""
+"""RELIABILITY.md §6: what is unusual and kept, kept with a warning, or depends on what is here."""
 
 import copy
 import json
+import random
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -188,3 +191,190 @@ async def test_b54_the_number_of_another_client_counts_for_nothing(
     assert answer.status_code == 200, answer.text
     assert answer.json()["entry"][9]["response"]["status"].startswith("201")
     assert at(GOAL) not in answer.text
+
+
+# --- What is unusual ------------------------------------------------------------------------------
+
+FLAG = {
+    "resource": {
+        "resourceType": "Flag",
+        "status": "active",
+        "code": {"text": "x"},
+        "subject": {"reference": "Patient/1"},
+    },
+    "request": {"method": "POST", "url": "Flag"},
+}
+
+
+async def test_b26_a_type_that_we_do_not_use_is_mirrored(rows: tuple[Office, Hub]) -> None:
+    bundle = another_child()
+    bundle["entry"].append(FLAG)
+
+    answer = await rows[1].refer(bundle)
+
+    assert ("information", "informational") in told(answer, 16)
+    assert answer.json()["entry"][16]["response"]["location"].startswith("Flag/h-")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        pytest.param("patientInstruction", "\u202eabc", id="B-11 right to left"),
+        pytest.param("authoredOn", "2016-12-31T23:59:60Z", id="B-33 leap second"),
+        pytest.param("authoredOn", "0001-01-01T00:00:00+14:00", id="B-33 the first year"),
+        pytest.param("authoredOn", "9999-12-31T23:59:59-13:00", id="B-33 the last year"),
+        pytest.param(
+            "occurrenceTiming",
+            {"repeat": {"dayOfWeek": ["mon"], "timeOfDay": ["16:00:00"], "duration": 1e308,
+                        "durationUnit": "h"}},
+            id="B-07 an endless window",
+        ),
+    ],
+)  # fmt: skip
+async def test_what_is_unusual_is_kept(rows: tuple[Office, Hub], path: str, value: Any) -> None:
+    bundle = another_child()
+    request = bundle["entry"][14]["resource"]
+    if path.startswith("occurrence"):
+        request.pop("occurrencePeriod", None)
+    request[path] = value
+
+    answer = await rows[1].refer(bundle)
+
+    assert answer.status_code == 200, answer.text
+    kept = (await rows[1].read(located(answer.json(), "ServiceRequest"))).json()
+    assert kept[path] == value
+
+
+@pytest.mark.parametrize("number", ["1.00", "12345678901234567890.5", "1E+308", "1E-999"])
+async def test_b36_numbers_keep_their_digits(rows: tuple[Office, Hub], number: str) -> None:
+    """B-07, B-36; in a goal's target too, which goes on to documentation."""
+    bundle = another_child()
+    bundle["entry"][9]["resource"]["target"][0] = {
+        "measure": {"text": "x"},
+        "detailQuantity": {"value": "NUMBER"},
+    }
+    body = json.dumps(bundle).replace('"NUMBER"', number).encode()
+
+    answer = await rows[1].send("POST", "/fhir", body)
+
+    assert answer.status_code == 200, answer.text
+    place = answer.json()["entry"][9]["response"]["location"].split("/_history")[0]
+    read = json.loads((await rows[1].read(place)).content, parse_float=Decimal)
+    assert read["target"][0]["detailQuantity"]["value"] == Decimal(number)
+    assert body in [
+        row["bytes"] for row in await rows[0].pool.fetch("SELECT bytes FROM submission")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("birth_date", "state"),
+    [
+        pytest.param("2005-11-09", "ineligible", id="B-34 21 today"),
+        pytest.param("2005-11-10", "pending_eligibility", id="B-34 21 tomorrow"),
+        pytest.param("2008-02-29", "pending_eligibility", id="B-34 29 February"),
+        pytest.param("2008-02", "incomplete", id="B-34 partial"),
+    ],
+)
+async def test_b34_an_age_is_judged_by_rule_and_never_refused(
+    rows: tuple[Office, Hub], birth_date: str, state: str
+) -> None:
+    office, hub = rows
+
+    answer = await hub.refer(another_child(entry__5__resource__birthDate=birth_date))
+
+    assert answer.status_code == 200
+    details = json.dumps(answer.json()["entry"][14])
+    assert ("gap-birth-date" in details) == (state == "incomplete")
+    assert await office.state(located(answer.json(), "ServiceRequest").split("/")[1]) == state
+
+
+@pytest.mark.parametrize(
+    ("hour", "state"),
+    [(datetime(2026, 11, 10, 4, 59, tzinfo=UTC), "pending_eligibility"),
+     (datetime(2026, 11, 10, 5, 1, tzinfo=UTC), "ineligible")],
+    ids=["B-34 still the ninth in New York", "B-34 the tenth in New York"],
+)  # fmt: skip
+async def test_b34_a_birthday_begins_at_midnight_in_new_york(
+    rows: tuple[Office, Hub], hour: datetime, state: str
+) -> None:
+    office, hub = rows
+    before, office.clock.at = office.clock.at, hour
+
+    answer = await hub.refer(another_child(entry__5__resource__birthDate="2005-11-10"))
+    office.clock.at = before
+
+    assert await office.state(located(answer.json(), "ServiceRequest").split("/")[1]) == state
+
+
+async def test_b37_an_unsafe_narrative_is_left_out_with_a_warning(
+    rows: tuple[Office, Hub],
+) -> None:
+    text = {"status": "generated", "div": "<div><script>x</script></div>"}
+
+    answer = await rows[1].refer(another_child(entry__5__resource__text=text))
+
+    assert ("warning", "informational") in told(answer, 5)
+    assert "text" not in (await rows[1].read(located(answer.json(), "Patient"))).json()
+
+
+@pytest.mark.parametrize("alike", ["B-41 Medicaid number", "B-41 name and birth date"])
+async def test_b41_the_second_of_two_that_are_alike_is_looked_at_by_a_person(
+    rows: tuple[Office, Hub], alike: str
+) -> None:
+    one, two = another_child(), another_child()
+    patients = [bundle["entry"][5]["resource"] for bundle in (one, two)]
+    if "Medicaid" in alike:
+        two = json.loads(
+            json.dumps(two).replace(
+                patients[1]["identifier"][1]["value"], patients[0]["identifier"][1]["value"]
+            )
+        )
+    else:
+        patients[1]["name"] = patients[0]["name"]
+
+    answers = [await rows[1].refer(bundle) for bundle in (one, two)]
+
+    ids = [located(answer.json(), "ServiceRequest").split("/")[1] for answer in answers]
+    states = [await rows[0].state(id_) for id_ in ids]
+    assert states[0] != "duplicate_review"
+    assert states[1] == "duplicate_review"
+
+
+@pytest.mark.parametrize("label", ["R", "PSY", "ETH"])
+async def test_b42_a_label_stays_on_what_it_labels(rows: tuple[Office, Hub], label: str) -> None:
+    system = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+    system = system if label == "R" else "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+    security = [{"system": system, "code": label}]
+
+    answer = await rows[1].refer(another_child(entry__8__resource__meta={"security": security}))
+
+    assert answer.status_code == 200
+    place = answer.json()["entry"][8]["response"]["location"].split("/_history")[0]
+    assert (await rows[1].read(place)).json()["meta"]["security"] == security
+
+
+@pytest.mark.parametrize(
+    ("where", "length"),
+    [
+        ("MRN", 100_000),
+        ("referral number", 20_000),
+        ("family name", 100_000),
+        ("goal number", 20_000),
+    ],
+)
+async def test_a_very_long_number_or_name_is_answered(
+    rows: tuple[Office, Hub], where: str, length: int
+) -> None:
+    """Text that no index can hold: refused with its place, or kept; never a 500."""
+    long = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=length))
+    place = {
+        "MRN": "entry.5.resource.identifier.0.value",
+        "family name": "entry.5.resource.name.0.family",
+        "goal number": "entry.9.resource.identifier.0.value",
+        "referral number": "entry.14.resource.identifier.0.value",
+    }[where]
+
+    answer = await rows[1].refer(another_child(**{place.replace(".", "__"): long}))
+
+    assert answer.status_code in (200, 422), answer.text
+    assert long[:50] not in answer.text

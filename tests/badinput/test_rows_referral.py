@@ -1,13 +1,13 @@
 """RELIABILITY.md §6 through the real door: Bundles and the rules of a referral (B-100 to B-141).
 
-B-107 to B-110 are staff's: tests/documentation/test_notes.py, test_units.py and
-tests/scheduling/test_appointments.py.
+B-107 to B-112 are in test_rows_staff.py.
 """
 
 import copy
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -42,6 +42,13 @@ def again(place: int, **changes: Any) -> Bundle:
     return more(entry)
 
 
+def at_address(url: str) -> Bundle:
+    """The good referral, whose clinic has the id `a` and this fullUrl."""
+    bundle = with_("entry.0.resource.id", "a")
+    moved: Bundle = json.loads(json.dumps(bundle).replace(bundle["entry"][0]["fullUrl"], url))
+    return moved
+
+
 def rule(id_: str, path: str, value: Any, place: str) -> Row:
     return Row(id_, with_(path, value), 422, "business-rule", place)
 
@@ -50,6 +57,9 @@ FIRST_URL = make_bundle()["entry"][0]["fullUrl"]
 REFUSED = [
     Row("B-100 the same fullUrl", with_("entry.1.fullUrl", FIRST_URL.upper().replace(
         "URN:UUID", "urn:uuid")), 422, "invariant", "Bundle.entry[1].fullUrl"),
+    *(Row(f"B-100 fullUrl of another {what}", at_address(f"https://ehr.example/fhir/{place}"),
+          422, "invariant", "Bundle.entry[0].fullUrl")
+      for what, place in (("id", "Organization/b"), ("type", "Patient/a"))),
     *(Row(f"B-100 {path} {name}", with_(f"{path}.resource.{name}", NOWHERE),
           422, "not-found", at(path, f"{name}.reference"))
       for path, name in ((REQUEST, "subject"), (REQUEST, "requester"), (TASK, "focus"))),
@@ -68,10 +78,19 @@ REFUSED = [
     Row("B-103 two requests", again(14), 422, "business-rule", "Bundle.entry[16].resource"),
     Row("B-103 two patients", again(5), 422, "business-rule", "Bundle.entry[16].resource"),
     Row("B-103 two tasks", again(15), 422, "business-rule", "Bundle.entry[16].resource"),
+    Row("B-103 no patient", {**make_bundle(), "entry": [
+        entry for n, entry in enumerate(make_bundle()["entry"]) if n != 5
+    ]}, 422, "business-rule", "Bundle.entry"),
     Row("B-103 no request", without(make_bundle(), "ServiceRequest", "Task"),
         422, "business-rule", "Bundle.entry"),
     Row("B-104 2,001 entries", more(*[make_bundle()["entry"][8]] * 1_985),
         413, "too-costly", "Bundle.entry"),
+    Row("B-104 a message with a wrong focus", {
+        "resourceType": "Bundle", "type": "message", "entry": [{
+            "fullUrl": FIRST_URL, "resource": {
+                "resourceType": "MessageHeader", "eventUri": "https://a.example/e",
+                "source": {"endpoint": "https://a.example"}, "focus": [NOWHERE]}}],
+    }, 422, "not-supported", "Bundle.type"),
     Row("B-104 a Bundle inside", more({
         "resource": {"resourceType": "Bundle", "type": "transaction"},
         "request": {"method": "POST", "url": "Bundle"},
@@ -101,6 +120,14 @@ async def test_what_is_refused(rows: tuple[Office, Hub], row: Row) -> None:
     assert after == before
 
 
+async def test_b100_a_full_url_that_names_its_resource_is_fine(rows: tuple[Office, Hub]) -> None:
+    bundle = at_address("https://ehr.example/fhir/Organization/a")
+
+    answer = await rows[1].refer(bundle)
+
+    assert answer.status_code == 200, answer.text
+
+
 async def test_b100_what_dangles_elsewhere_is_a_warning(rows: tuple[Office, Hub]) -> None:
     bundle = another_child(entry__14__resource__reasonReference=[NOWHERE])
 
@@ -108,6 +135,27 @@ async def test_b100_what_dangles_elsewhere_is_a_warning(rows: tuple[Office, Hub]
 
     assert answer.status_code == 200
     assert ("warning", "not-found") in told(answer, 14)
+
+
+async def test_b100_a_circle_of_references_is_legal(rows: tuple[Office, Hub]) -> None:
+    bundle = another_child()
+    urls = [entry["fullUrl"] for entry in bundle["entry"]]
+    bundle["entry"][14]["resource"]["supportingInfo"] = [{"reference": urls[15]}]
+    assert bundle["entry"][15]["resource"]["focus"] == {"reference": urls[14]}
+
+    answer = await rows[1].refer(bundle)
+
+    assert answer.status_code == 200, answer.text
+
+
+async def test_b103_the_task_of_another_child_is_refused(rows: tuple[Office, Hub]) -> None:
+    known = await refer(rows[1], another_child())
+    about = {"reference": f"Patient/{known.youth_id}"}
+
+    answer = await rows[1].refer(another_child(**{"entry__15__resource__for": about}))
+
+    assert answer.status_code == 422
+    assert ("business-rule", at(TASK, "for")) in said(answer)
 
 
 async def test_b103_the_coverage_of_another_child_is_refused(rows: tuple[Office, Hub]) -> None:
@@ -154,6 +202,53 @@ async def test_b105_other_content_is_kept_out_and_told_how_to_come(
         [("conflict", at(REQUEST, "identifier"))],
     )
     assert all("PUT ServiceRequest?identifier" in answer.text for answer in (only_if_new, refused))
+
+
+def updating(bundle: Bundle, **request: Any) -> Bundle:
+    """The same as an amendment: its ServiceRequest is put by its number."""
+    number = bundle["entry"][14]["resource"]["identifier"][0]
+    url = f"ServiceRequest?identifier={number['system']}|{number['value']}"
+    return with_(f"{REQUEST}.request", {"method": "PUT", "url": url, **request}, bundle)
+
+
+async def test_b105_a_put_of_the_same_changes_nothing(rows: tuple[Office, Hub]) -> None:
+    office, hub = rows
+    bundle = another_child()
+    first = await hub.refer(bundle)
+    before = await office.count("event"), await office.count("mirror")
+
+    again = await hub.refer(updating(bundle))
+
+    assert again.status_code == 200, again.text
+    assert again.json()["entry"][14]["response"]["etag"] == 'W/"1"'
+    assert located(again.json(), "Task") == located(first.json(), "Task")
+    assert (await office.count("event"), await office.count("mirror")) == before
+
+
+async def test_b105_a_conditional_put_of_other_content_is_the_next_version_of_the_same_task(
+    rows: tuple[Office, Hub],
+) -> None:
+    bundle = another_child()
+    first = await rows[1].refer(bundle)
+
+    amended = await rows[1].refer(updating(with_(f"{REQUEST}.resource.priority", "urgent", bundle)))
+
+    assert amended.status_code == 200, amended.text
+    assert amended.json()["entry"][14]["response"]["etag"] == 'W/"2"'
+    assert located(amended.json(), "Task") == located(first.json(), "Task")
+
+
+async def test_b105_a_put_on_a_stale_version_changes_nothing(rows: tuple[Office, Hub]) -> None:
+    office, hub = rows
+    bundle = another_child()
+    await hub.refer(bundle)
+    before = await office.count("event"), await office.count("mirror")
+    other = with_(f"{REQUEST}.resource.priority", "urgent", bundle)
+
+    answer = await hub.refer(updating(other, ifMatch='W/"7"'))
+
+    assert (answer.status_code, said(answer)[0][0]) == (412, "conflict")
+    assert (await office.count("event"), await office.count("mirror")) == before
 
 
 async def test_b105_an_update_makes_the_next_version_of_the_same(rows: tuple[Office, Hub]) -> None:
@@ -215,6 +310,9 @@ async def test_b106_a_hub_service_that_does_not_hold_is_never_a_refusal(
 
     assert answer.status_code == 200, answer.text
     assert await rows[0].state(located(answer.json(), "ServiceRequest").split("/")[1]) == state
+    task = (await rows[1].read(located(answer.json(), "Task"))).json()
+    shown = {"ineligible": "eligibility-problem", "incomplete": "awaiting-information"}[state]
+    assert task["businessStatus"]["coding"][0]["code"] == shown
 
 
 async def test_b106_an_unknown_npi_is_a_warning(rows: tuple[Office, Hub]) -> None:
@@ -248,6 +346,23 @@ async def test_b140_what_is_not_said_is_kept(
     answer = await rows[1].refer(with_(f"{REQUEST}.resource.{path}", value, another_child()))
 
     assert answer.status_code == 200, answer.text
+
+
+async def test_b140_the_address_at_which_a_hub_keeps_its_request_is_as_good_as_a_number(
+    rows: tuple[Office, Hub],
+) -> None:
+    _, hub = rows
+    bundle = another_child(entry__14__resource__identifier=...)
+    urn = bundle["entry"][14]["fullUrl"]
+    url = f"https://ehr.riverbend.example/fhir/ServiceRequest/{uuid4()}"
+    bundle = json.loads(json.dumps(bundle).replace(urn, url))
+    for entry in bundle["entry"]:
+        entry["request"].pop("ifNoneExist", None)
+
+    first, again = await hub.refer(bundle), await hub.refer(bundle)
+
+    assert (first.status_code, again.status_code) == (200, 200), first.text
+    assert located(first.json(), "ServiceRequest") == located(again.json(), "ServiceRequest")
 
 
 @pytest.mark.parametrize(

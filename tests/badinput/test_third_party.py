@@ -39,6 +39,7 @@ DOORS = {
 NPI = ("invariant", r".*identifier(\[\d+\])?\.value")
 NO_FOCUS = ("not-found", r"Task\.focus")
 TYPE = ("not-supported", r"Bundle\.type")
+MISNAMED = ("invariant", r"Bundle\.entry\[\d+\]\.fullUrl")  # of another id than its resource
 QUOTED = ("structure", r".*(\.total|\.valueInteger)")
 NOT_OURS = (
     *(("business-rule", r"ServiceRequest\.code"), ("business-rule", r"ServiceRequest\.identifier")),
@@ -56,7 +57,7 @@ OUTCOMES: list[tuple[str, str, int, tuple[Any, ...], tuple[Any, ...]]] = [
     ("bser", r"ServiceRequest-.*", 422, NOT_OURS, MORE),
     ("bser", r"Task-.*", 422, (NO_FOCUS,), ()),
     ("bser", r"Bundle-.*-message-.*", 422, (TYPE,), (NPI, ("not-supported", r"Bundle\.entry.*"))),
-    ("bser", r"Bundle-.*", 422, (TYPE,), (NPI,)),
+    ("bser", r"Bundle-.*", 422, (TYPE,), (NPI, MISNAMED)),
     (
         "synthea-r4-ma-kids",
         r"hospitalInformation.*",

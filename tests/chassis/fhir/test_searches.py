@@ -93,6 +93,16 @@ async def test_pages_follow_each_other_without_gap_or_repeat(world: World, ours:
     assert set(seen) == every
 
 
+async def test_b49_a_page_holds_a_hundred_whatever_is_asked_for(world: World, ours: UUID) -> None:
+    for _ in range(101):
+        await add_basic(world.pool, ours)
+
+    found = await ask(world, "?_count=1000000")
+
+    assert len(ids(found)) == 100
+    assert next_of(found)
+
+
 async def test_a_page_is_this_clients_and_this_searchs(world: World, ours: UUID) -> None:
     for _ in range(3):
         await add_basic(world.pool, ours)

@@ -6,6 +6,7 @@ steps 7 and 8; other US Core cardinalities never refuse what a hub sends.
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,9 @@ US_NPI = "http://hl7.org/fhir/sid/us-npi"
 DATA_ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 MAX_IDENTIFIER_BYTES = 1_000  # what it is found by; no index holds more than 2,700
+
+# An address on a FHIR server: its end is the type and the id of what is there.
+_RESTFUL = re.compile(r"https?://\S+/([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})")
 
 Value = dict[str, Any]
 Rule = Callable[[Findings, Value], None]
@@ -193,13 +197,26 @@ def _bundle(found: Findings, bundle: Value) -> None:
     for index, entry in enumerate(bundle.get("entry", ())):
         _entry(found, kind, index, entry)
         if url := entry.get("fullUrl"):
-            version = entry.get("resource", {}).get("meta", {}).get("versionId", "")
+            resource = entry.get("resource", {})
+            version = resource.get("meta", {}).get("versionId", "")
             if (url.lower(), version) in seen:
                 text = "Another entry has the same fullUrl (bdl-7)."
                 found.means("invariant", text, "entry", index, "fullUrl")
             seen.add((url.lower(), version))
             if "/_history/" in url:
                 text = "A fullUrl names no version (bdl-8)."
+                found.means("invariant", text, "entry", index, "fullUrl")
+            named = _RESTFUL.fullmatch(url)
+            if (
+                named
+                and "id" in resource
+                and named.groups()
+                != (
+                    resource["resourceType"],
+                    resource["id"],
+                )
+            ):
+                text = "The fullUrl names another resource than the one that it stands on."
                 found.means("invariant", text, "entry", index, "fullUrl")
 
 
