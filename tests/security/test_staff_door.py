@@ -133,7 +133,7 @@ async def test_without_a_key_a_command_is_done_again(world: World) -> None:
     assert await notes(world) == 2
 
 
-async def test_a_key_belongs_to_one_command(world: World) -> None:
+async def test_b55_a_key_belongs_to_one_command(world: World) -> None:
     await add(world, key="k1")
 
     other = await add(world, "b", key="k1")
@@ -150,7 +150,7 @@ async def test_a_key_belongs_to_who_chose_it(world: World) -> None:
     assert other.status_code == 201
 
 
-async def test_while_a_command_is_being_done_it_is_409(world: World) -> None:
+async def test_b55_while_a_command_is_being_done_it_is_409(world: World) -> None:
     answers = await asyncio.gather(*(add(world, key="k1", slow=True) for _ in range(4)))
 
     codes = sorted(answer.status_code for answer in answers)
@@ -183,7 +183,9 @@ async def test_a_refusal_is_not_kept(world: World, text: str) -> None:
     assert await world.pool.fetchval("SELECT count(*) FROM idempotency") == 0
 
 
-@pytest.mark.parametrize("key", ["", " ", "k" * 300, "a b"])
+@pytest.mark.parametrize(
+    "key", ["", " ", "k" * 300, "a b"], ids=["B-55 empty", "B-55 blank", "B-55 300", "B-55 two"]
+)
 async def test_a_key_that_is_none_is_refused(world: World, key: str) -> None:
     headers = world.staff(Role.SCHEDULER) | {"Idempotency-Key": key}
 
