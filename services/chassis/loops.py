@@ -197,8 +197,7 @@ async def calls(worker: Worker, clock: Clock, most: int) -> None:
                     running.add(task)
                     task.add_done_callback(ended)
                     continue
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), WORK_POLL_SECONDS)
+                await until_set(wake)
     finally:
         for task in running:
             task.cancel()
@@ -211,5 +210,12 @@ async def work(worker: Worker, run: Callable[..., Awaitable[bool]], clock: Clock
         while True:
             wake.clear()
             if not await run(clock.now()):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(wake.wait(), WORK_POLL_SECONDS)
+                await until_set(wake)
+
+
+async def until_set(wake: asyncio.Event) -> None:
+    """Until somebody says that there is work, or for as long as a poll may take."""
+    # Not wait_for: before Python 3.12 it forgets that it was cancelled when both come at once.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(WORK_POLL_SECONDS):
+            await wake.wait()
