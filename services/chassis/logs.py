@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping, MutableMapping
+import time
+from collections.abc import Callable, Mapping, MutableMapping
+from math import inf
 from typing import Any
 
 import orjson
@@ -12,10 +14,13 @@ import structlog
 from services.chassis.telemetry import trace_id
 
 FOREIGN = ("aiokafka", "asyncio", "faststream", "httpx", "httpcore", "uvicorn", "alembic")
+# While Kafka is away aiokafka says so sixty times a second.
+QUIET_SECONDS = 10.0
 
 
 def log_as_json(service: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(Sparingly())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder()],
@@ -33,6 +38,34 @@ def log_as_json(service: str, level: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in FOREIGN:
         logging.getLogger(name).setLevel("WARNING")
+
+
+class Sparingly(logging.Filter):
+    """Lets a library say the same thing once in ten seconds; `unsaid` is how often it would have.
+
+    The same is the constant part of a message: which address and which error may differ. What we
+    log ourselves passes untouched.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.clock = clock
+        self.said: dict[tuple[str, object], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] not in FOREIGN:
+            return True
+        now, key = self.clock(), (record.name, record.msg)
+        at, unsaid = self.said.get(key, (-inf, 0))
+        if now < at + QUIET_SECONDS:
+            self.said[key] = at, unsaid + 1
+            return False
+        # A library that puts values into its messages must not grow this without end.
+        self.said = {k: v for k, v in self.said.items() if now < v[0] + 60 * QUIET_SECONDS}
+        self.said[key] = now, 0
+        if unsaid:
+            record.unsaid = unsaid
+        return True
 
 
 EventDict = MutableMapping[str, Any]

@@ -8,7 +8,17 @@ from contextlib import contextmanager
 
 from opentelemetry import context, trace
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import Link, Span, SpanKind, Status, StatusCode
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 __all__ = [
@@ -27,13 +37,20 @@ PASSED_ON = ("traceparent", "tracestate")  # and no baggage: it is the caller's 
 
 # A provider of our own, also before `provide`: without one, ids would be zeros and links lost.
 _provider = TracerProvider()
+_tracer = _provider.get_tracer("waypost")  # to ask for it costs more than a span
+_exported = True
 _propagator = TraceContextTextMapPropagator()
+_ids = RandomIdGenerator()
 
 
-def provide(provider: TracerProvider) -> None:
-    """Send the spans of this process there; call once, when it starts."""
-    global _provider
-    _provider = provider
+def provide(provider: TracerProvider, *, exported: bool = True) -> None:
+    """Send the spans of this process there; call once, when it starts.
+
+    Not `exported`: nobody will see them, so they have ids, which are logged and passed on, and
+    nothing else. A span that is kept costs as much as a row that is written.
+    """
+    global _provider, _tracer, _exported
+    _provider, _tracer, _exported = provider, provider.get_tracer("waypost"), exported
 
 
 def stop() -> None:
@@ -54,9 +71,13 @@ def span(
     A failure is noted as a class name: messages may hold what the database or a hub said.
     """
     under = _propagator.extract(parent) if parent else None
-    current = _provider.get_tracer("waypost").start_span(
-        name, context=under, kind=kind, links=links, attributes=attributes
-    )
+    current: Span
+    if _exported:
+        current = _tracer.start_span(
+            name, context=under, kind=kind, links=links, attributes=attributes
+        )
+    else:
+        current = only_ids(under)
     token = context.attach(trace.set_span_in_context(current, under or context.get_current()))
     try:
         yield current
@@ -66,6 +87,16 @@ def span(
     finally:
         context.detach(token)
         current.end()
+
+
+def only_ids(under: context.Context | None) -> Span:
+    """A span that says nothing of itself; whoever is below it belongs to the same trace."""
+    parent = trace.get_current_span(under).get_span_context()
+    if parent.is_valid:
+        id_, flags, state = parent.trace_id, parent.trace_flags, parent.trace_state
+    else:
+        id_, flags, state = _ids.generate_trace_id(), TraceFlags(TraceFlags.SAMPLED), None
+    return NonRecordingSpan(SpanContext(id_, _ids.generate_span_id(), False, flags, state))
 
 
 @contextmanager

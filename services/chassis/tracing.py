@@ -20,9 +20,10 @@ def start(
 ) -> None:
     """Begin to log as JSON lines and to export spans; call once, when the process starts."""
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
-    if exporter := exporter_for(traces, url):
+    exporter = exporter_for(traces, url)
+    if exporter:
         provider.add_span_processor(BatchSpanProcessor(exporter))
-    provide(provider)
+    provide(provider, exported=exporter is not None)
     log_as_json(service, level)
 
 

@@ -6,8 +6,10 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from services.chassis import logs, telemetry
 
@@ -26,7 +28,12 @@ def out(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     root.setLevel(level)
 
 
-def lines(out: io.StringIO) -> list[dict[str, str]]:
+def sparingly() -> logs.Sparingly:
+    filters = (each for handler in logging.getLogger().handlers for each in handler.filters)
+    return next(each for each in filters if isinstance(each, logs.Sparingly))
+
+
+def lines(out: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
@@ -79,3 +86,63 @@ def test_a_failed_span_names_a_class_only() -> None:
 
     assert current.status.description == "ValueError"  # type: ignore[attr-defined]
     assert current.events == ()  # type: ignore[attr-defined]
+
+
+def test_a_library_that_repeats_itself_is_heard_once_in_ten_seconds(
+    out: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(sparingly(), "clock", lambda: now)
+    library, ours = logging.getLogger("aiokafka.client"), logging.getLogger("services.test")
+
+    for now in (0.0, 1.0, 9.0, 11.0, 12.0):
+        library.error("Unable to connect to %s", now)
+        library.warning("Another thing")
+        ours.warning("said")
+
+    said = lines(out)
+    assert [line.get("unsaid") for line in said if line["event"].startswith("Unable")] == [None, 2]
+    assert len([line for line in said if line["event"] == "Another thing"]) == 2
+    assert len([line for line in said if line["event"] == "said"]) == 5
+
+
+def test_messages_that_differ_are_forgotten_after_a_while(
+    out: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(sparingly(), "clock", lambda: now)
+
+    for number in range(2_000):
+        now = float(number)
+        logging.getLogger("aiokafka").error(f"with its value {number}")  # noqa: G004
+
+    assert len(lines(out)) == 2_000
+    assert len(sparingly().said) < 1_000
+
+
+@pytest.fixture
+def unexported() -> Iterator[None]:
+    telemetry.provide(TracerProvider(), exported=False)
+    yield
+    telemetry.provide(TracerProvider())
+
+
+def test_a_span_that_nobody_will_see_still_has_its_place_in_the_trace(unexported: None) -> None:
+    given = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-00", "tracestate": "hub=1"}
+
+    with telemetry.span("request", parent=given, ce_sequence=1):
+        outer = telemetry.carried()
+        with telemetry.span("command"):
+            inner = telemetry.carried()
+    with telemetry.span("another"):
+        other = telemetry.carried()
+
+    version, trace, span, flags = outer["traceparent"].split("-")
+    assert (version, trace, flags) == ("00", "a" * 32, "00")
+    assert span != "b" * 16
+    assert inner["traceparent"].split("-")[1] == trace
+    assert inner["traceparent"] != outer["traceparent"]
+    assert inner["tracestate"] == outer["tracestate"] == "hub=1"
+    assert other["traceparent"].split("-")[1] != trace
+    assert other["traceparent"].endswith("-01")  # who exports below us keeps it
+    assert telemetry.carried() == {}
