@@ -26,6 +26,7 @@ PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
 MOST_CALLS = 4  # at once: a partner that answers slowly holds one of them for thirty seconds
 WORK_POLL_SECONDS = 0.2
+LANES_SECONDS = 1.0
 RETRY_POLL_SECONDS = 1.0
 ROUND_SECONDS = 2.0
 # With the ten seconds of patience and two rounds this is well below the minute within which a
@@ -170,11 +171,19 @@ async def catch_up(catch_up: CatchUp) -> None:
 def work_parts(worker: Worker, clock: Clock, most_calls: int = MOST_CALLS) -> dict[str, Part]:
     """One loop for what stays inside the database, one that begins calls, which may be slow."""
     parts: dict[str, Part] = {}
+    if worker.inside or worker.calls:
+        parts["work-lanes"] = lambda: lanes(worker)
     if worker.inside:
         parts["work-inside"] = lambda: work(worker, worker.run_inside, clock)
     if worker.calls:
         parts["work-calls"] = lambda: calls(worker, clock, most_calls)
     return parts
+
+
+async def lanes(worker: Worker) -> None:
+    while True:
+        await worker.bring_forward()
+        await asyncio.sleep(LANES_SECONDS)
 
 
 async def calls(worker: Worker, clock: Clock, most: int) -> None:
