@@ -1,4 +1,4 @@
-"""Runs `small` services as processes of their own, with settings of one test."""
+"""Runs `small` services, or others, as processes of their own, with settings of one test."""
 
 import json
 import os
@@ -20,15 +20,22 @@ NOWHERE = "127.0.0.1:9"  # nobody listens
 class Small:
     """One process; `lines` are what it logged."""
 
-    def __init__(self, name: str, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        environment: dict[str, str],
+        *,
+        module: str = "tests.chassis.small",
+    ) -> None:
         self.name, self.log = name, folder / f"{name}.log"
-        self.environment = environment
+        self.environment, self.module = environment, module
         self.start()
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.chassis.small", self.name],
+                [sys.executable, "-m", self.module, self.name],
                 env=os.environ | self.environment,
                 stdout=log,
                 stderr=log,
