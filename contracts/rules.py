@@ -122,7 +122,12 @@ def parse(contents: Iterable[tuple[str, bytes]]) -> RulePack:
     problems: list[str] = []
     rules: dict[str, tuple[Rule, ...]] = {}
     for name, body in contents:
-        for row in tomllib.loads(body.decode()).get("rule", []):
+        try:
+            rows = tomllib.loads(body.decode()).get("rule", [])
+        except ValueError as error:
+            problems.append(f"{name}: not TOML: {error}")
+            continue
+        for row in rows:
             if wrong := wrong_with(row):
                 problems.append(f"{name}: {row.get('key', 'a rule without a key')}: {wrong}")
                 continue

@@ -13,8 +13,9 @@ import typer
 from contracts.codes import PartnerKind
 from services.chassis import audit
 from services.chassis.audit import Access
-from services.chassis.db import open_pool, transaction
+from services.chassis.db import transaction
 from services.chassis.errors import Refused
+from services.cli.databases import database, text_of
 from services.referral.commands import clients
 from services.referral.commands.clients import NPI, Registered, Registration
 
@@ -67,6 +68,7 @@ def add(
     the referral service; with WAYPOST_AGENCY_ID, _NPI and _NAME the agency is registered, too.
     """
     default = SCOPES[kind]
+    check_writable(secret_file)
     try:
         registration = Registration(
             kind=kind,
@@ -75,10 +77,12 @@ def add(
             mrn_system=mrn_system,
             phone=phone,
             eligibility_url=eligibility_url,
-            eligibility_token=read(eligibility_token_file),
+            eligibility_token=text_of(eligibility_token_file).strip()
+            if eligibility_token_file
+            else None,
             client_id=client_id,
             scopes=tuple((scopes or default).split()),
-            jwks=json.loads(read(jwks) or "null"),
+            jwks=json.loads(text_of(jwks)) if jwks else None,
         )
         registered = asyncio.run(register(registration))
     except Refused as error:
@@ -95,26 +99,31 @@ def identifier(npi: str | None, payer_identifier: str | None) -> dict[str, Any]:
     return {"system": system, "value": value}
 
 
-def read(file: Path | None) -> str | None:
-    try:
-        return file.read_text().strip() if file else None
-    except OSError as error:
-        raise SystemExit(f"{file} cannot be read: {error.strerror}.") from None
+def check_writable(file: Path | None) -> None:
+    """The secret of a new client is told once: where it goes must be known before."""
+    if file and (file.is_dir() or not os.access(file.parent, os.W_OK)):
+        raise SystemExit(f"{file} cannot be written.")
 
 
 async def register(registration: Registration) -> Registered:
-    pool = await open_pool(setting("DATABASE_DSN"), size=1)
+    async with (
+        database("referral", setting("DATABASE_DSN")) as pool,
+        transaction(pool) as conn,
+    ):
+        if agency_id := os.environ.get("WAYPOST_AGENCY_ID"):
+            npi, name = setting("AGENCY_NPI"), setting("AGENCY_NAME")
+            await clients.register_agency(conn, uuid_of(agency_id), npi=npi, name=name)
+        registered = await clients.register(conn, registration)
+        named = [f"Organization/{registered.organisation_id}"]
+        await audit.record(conn, Access(operator(), "waypost client add", 200, named))
+        return registered
+
+
+def uuid_of(text: str) -> UUID:
     try:
-        async with transaction(pool) as conn:
-            if agency_id := os.environ.get("WAYPOST_AGENCY_ID"):
-                npi, name = setting("AGENCY_NPI"), setting("AGENCY_NAME")
-                await clients.register_agency(conn, UUID(agency_id), npi=npi, name=name)
-            registered = await clients.register(conn, registration)
-            named = [f"Organization/{registered.organisation_id}"]
-            await audit.record(conn, Access(operator(), "waypost client add", 200, named))
-            return registered
-    finally:
-        pool.terminate()
+        return UUID(text)
+    except ValueError:
+        raise SystemExit("WAYPOST_AGENCY_ID is not a UUID.") from None
 
 
 def setting(name: str) -> str:

@@ -18,10 +18,10 @@ from pydantic import BaseModel, ValidationError
 
 from services.chassis import audit
 from services.chassis.audit import Access
-from services.chassis.db import Connection, Pool, open_pool, transaction
+from services.chassis.db import Connection, Pool, transaction
 from services.chassis.errors import Refused
 from services.cli import rules
-from services.cli.databases import dsn_of
+from services.cli.databases import database, text_of
 from services.scheduling.api.bodies import NewMentor, NewSupervisor
 from services.scheduling.api.staff import register, register_supervisor
 
@@ -72,10 +72,7 @@ def seed(
     entries = read(file)
     if not (issuer := os.environ.get("WAYPOST_STAFF_ISSUER")):
         raise SystemExit("WAYPOST_STAFF_ISSUER is missing.")
-    try:
-        asyncio.run(keep(entries, issuer))
-    except OSError:
-        raise SystemExit("The database of scheduling does not answer.") from None
+    asyncio.run(keep(entries, issuer))
     for section in SECTIONS:
         count = sum(found is section for found, _ in entries)
         typer.echo(f"{section.name}={count}")
@@ -84,21 +81,26 @@ def seed(
 def read(file: Path) -> Sequence[tuple[Section, BaseModel]]:
     """What the file asks for, in the order to be kept; every fault of it is told at once."""
     try:
-        told = tomllib.loads(file.read_text())
-    except OSError as error:
-        raise SystemExit(f"{file} cannot be read: {error.strerror}.") from None
+        told = tomllib.loads(text_of(file))
     except tomllib.TOMLDecodeError:
         raise SystemExit(f"{file} is not TOML.") from None
     entries: list[tuple[Section, BaseModel]] = []
     faults: list[str] = []
     for section in SECTIONS:
-        for number, row in enumerate(told.get(section.name, []), 1):
+        rows = told.get(section.name, [])
+        if not isinstance(rows, list):
+            faults.append(f"{section.name}: write [[{section.name}]], once for each.")
+            continue
+        for number, row in enumerate(rows, 1):
             try:
                 entries.append((section, section.body.model_validate(row)))
             except ValidationError as error:
                 faults += faults_of(f"{section.name} {number}", error)
     if faults:
         raise SystemExit("\n".join(faults))
+    if not entries:
+        names = " or ".join(f"[[{section.name}]]" for section in SECTIONS)
+        raise SystemExit(f"{file} has no {names} section.")
     return entries
 
 
@@ -111,12 +113,9 @@ def faults_of(place: str, error: ValidationError) -> list[str]:
 
 
 async def keep(entries: Sequence[tuple[Section, BaseModel]], issuer: str) -> None:
-    pool = await open_pool(os.environ.get("WAYPOST_DATABASE_DSN") or dsn_of(SERVICE), size=1)
-    try:
+    async with database(SERVICE, os.environ.get("WAYPOST_DATABASE_DSN")) as pool:
         for number, (section, body) in enumerate(entries, 1):
             await keep_one(pool, section, body, issuer, number)
-    finally:
-        await pool.close()
 
 
 async def keep_one(pool: Pool, section: Section, body: BaseModel, issuer: str, number: int) -> None:
