@@ -37,6 +37,10 @@ class Metrics:
         finally:
             self.kafka = lambda: None
 
+    async def lag(self) -> dict[str, int]:
+        """Records of each topic between what was read and what Kafka has."""
+        return await lag(self.kafka())
+
     async def page(self) -> bytes:
         # A registry for each page: a reason that is gone leaves no value behind.
         page = Page(self.service)
@@ -61,7 +65,7 @@ class Metrics:
         page.set(names.POOL_WAIT_SECONDS, timings.POOL_WAITS.seconds)
         page.set(names.BATCHES, timings.BATCHES.times)
         page.set(names.BATCH_SECONDS, timings.BATCHES.seconds)
-        for topic, records in (await lag(self.kafka())).items():
+        for topic, records in (await self.lag()).items():
             page.set(names.CONSUMER_LAG, records, topic=topic)
         return generate_latest(page.registry)
 

@@ -12,6 +12,7 @@ from functools import partial
 import httpx
 import uvicorn
 import uvloop
+from aiokafka.errors import KafkaError
 from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp
 
@@ -210,7 +211,17 @@ def background(
         )
         parts["inbox-retry"] = lambda: loops.retry_due(pool, inbox)
         for name in service.listens_to:
-            catch_up = CatchUp(pool, inbox, name, HttpProducer(context.peers, name))
+            producer = HttpProducer(context.peers, name)
+            to_come = partial(records_to_come, metrics, f"{name}.v1")
+            catch_up = CatchUp(pool, inbox, name, producer, to_come=to_come)
             metrics.catch_ups.append(catch_up)
             parts[f"catch-up-{name}"] = partial(loops.catch_up, catch_up)
     return parts
+
+
+async def records_to_come(metrics: Metrics, topic: str) -> int:
+    """As far as is known; none while the consumer is being opened or closed."""
+    try:
+        return (await metrics.lag()).get(topic, 0)
+    except (TimeoutError, KafkaError):
+        return 0
