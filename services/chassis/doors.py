@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.chassis import audit, digits
 from services.chassis.audit import Access, NoFreeChain
 from services.chassis.auth import KeysUnavailable, Principal, Unauthenticated
-from services.chassis.db import AWAY, Connection, Pool, transaction
+from services.chassis.db import AWAY, UNWRITABLE, Connection, Pool, transaction
 from services.chassis.errors import Refused
 from services.chassis.fhir.outcome import CODES, FhirRefused, Issue, operation_outcome
 from services.chassis.keys import Verifier
@@ -240,6 +240,8 @@ def status_of(error: BaseException) -> int:
             return 422
         case KeysUnavailable() | NoFreeChain():
             return 503
+    if isinstance(error, UNWRITABLE):
+        return 422
     return 503 if isinstance(error, AWAY) else 500
 
 
@@ -285,6 +287,9 @@ def problem_of(error: BaseException, status: int) -> dict[str, Any]:
     if isinstance(error, RequestValidationError):
         message = "The body or a parameter is not what this route takes."
         return {"code": "invalid-request", "message": message, "fields": fields_of(error)}
+    if isinstance(error, UNWRITABLE):
+        message = "A text here holds a character that no record can keep, such as NUL."
+        return {"code": "invalid-request", "message": message}
     code = CODES.get(status, "invalid")
     return {"code": code, "message": TEXTS.get(status, "The request cannot be served.")}
 
@@ -365,8 +370,9 @@ async def record_refusal(pool: Pool, principal: Principal | None, act: str, stat
 
 
 def act_of(request: Request, route: APIRoute | None = None) -> str:
-    """A method and a route's pattern, with its ids: nothing of a query."""
-    return f"{request.method} {request.url.path}"[:300]
+    """A method and a route's pattern, with its ids: nothing of a query, and nothing unprintable."""
+    act = f"{request.method} {request.url.path}"[:300]
+    return "".join(letter if letter.isprintable() else "?" for letter in act)
 
 
 def allows(policy: Policy, names: Collection[str]) -> bool:

@@ -207,6 +207,13 @@ async def test_a_wrong_body_is_422_without_what_was_sent(world: World, body: Any
     assert "Marisol" not in answer.text
 
 
+async def test_a_character_that_no_record_keeps_is_422(world: World) -> None:
+    answer = await add(world, "a\x00b")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-request")
+    assert await notes(world) == 0
+
+
 async def test_each_staff_access_is_on_record(world: World) -> None:
     before = await world.pool.fetchval("SELECT count(*) FROM audit")
 

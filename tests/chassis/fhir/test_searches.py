@@ -240,6 +240,16 @@ async def test_what_every_search_knows(world: World, query: str) -> None:
     assert ids(await ask(world, f"?{query}")) == []
 
 
+async def test_an_address_that_nobody_can_print_is_on_record_all_the_same(world: World) -> None:
+    count = "SELECT count(*) FROM audit WHERE act = 'GET /fhir/Basic/a?b'"
+    before = await world.pool.fetchval(count)
+
+    answer = await world.public.get("/fhir/Basic/a%00b", headers=world.partner())
+
+    assert answer.status_code == 404
+    assert await world.pool.fetchval(count) == before + 1
+
+
 async def test_a_very_long_query_is_414(world: World) -> None:
     answer = await ask(world, "?code=" + "a" * 10_000)
 
