@@ -14,11 +14,11 @@ from tests.kafka import apart
 class Server:
     """Started when made. Commits stay synchronous, so the kill of a process loses nothing."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: dict[str, str] = WITHOUT_FSYNC) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="waypost-pg-"))
         self.folder.chmod(0o755)  # PostgreSQL's account must be able to walk through it
         self.port = free_ports(1)[0]
-        self.postgres = Postgres(self.folder / "cluster", self.port, WITHOUT_FSYNC)
+        self.postgres = Postgres(self.folder / "cluster", self.port, settings)
         self.postgres.prepare()
         self.record = self.folder / "process.json"
         self.start()
