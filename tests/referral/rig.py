@@ -109,6 +109,7 @@ class Rig:
     pool: Pool
     clock: SetClock
     http: httpx.AsyncClient
+    app: FastAPI
 
     async def register(
         self, kind: str, name: str, system: str, value: str, mrn_system: str | None = None
@@ -150,7 +151,7 @@ async def rig_of(pool: Pool) -> AsyncIterator[Rig]:
         install(app, Verifier())  # type: ignore[arg-type]
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://waypost.test") as http:
-            running = Rig(pool, clock, http)
+            running = Rig(pool, clock, http, app)
             await running.register("agency", AGENCY, NPI, AGENCY_NPI)
             yield running
 
