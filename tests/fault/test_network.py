@@ -3,12 +3,14 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 import pytest
 
-from services.chassis.db import Pool, open_pool
+from services.chassis.db import AWAY, Connection, Pool, open_pool
 from services.chassis.envelope import Envelope
-from tests.chassis.rig import STREAMS, Rig, applied, noted
+from services.chassis.inbox import EVENT_SECONDS
+from tests.chassis.rig import STREAMS, Noted, Rig, applied, noted, waiting
 from tests.fault.proxy import Proxy, proxy_to
 from tests.postgres import Server
 
@@ -54,6 +56,37 @@ async def test_a_consumer_whose_database_is_out_of_reach_applies_each_event_once
     await troubled
 
     assert await applied(pool) == {s: list(range(1, BATCHES + 1)) for s in STREAMS}
+
+
+class StallsOnce(Rig):
+    """After its handler has done its part, nothing comes through for longer than it may take."""
+
+    stalled: Proxy | None = None
+
+    async def note(self, conn: Connection, event: Noted) -> None:
+        await super().note(conn, event)
+        if proxy := self.stalled:
+            self.stalled = None
+            proxy.stall()
+            asyncio.get_running_loop().call_later(EVENT_SECONDS * 1.5, proxy.heal)
+
+
+async def test_an_event_that_was_done_in_time_is_not_done_again_because_its_savepoint_was_late(
+    pool: Pool, proxied: tuple[Proxy, Pool]
+) -> None:
+    proxy, through = proxied
+    rig, stream = StallsOnce(through), STREAMS[0]
+    rig.poison.add((stream, 1))
+    await rig.receive([noted(stream, 1)])  # refused: from now on it is tried behind a savepoint
+    rig.poison.clear()
+
+    rig.stalled = proxy
+    with suppress(*AWAY):
+        await rig.inbox.retry(through, stream)
+    await rig.inbox.retry(through, stream)  # whatever is left to do, as the clock would
+
+    assert await applied(pool) == {stream: [1]}
+    assert await waiting(pool) == []
 
 
 async def put_through(rig: Rig, batch: list[Envelope]) -> None:
