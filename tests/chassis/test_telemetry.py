@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from services.chassis import logs, telemetry
 
@@ -146,3 +148,28 @@ def test_a_span_that_nobody_will_see_still_has_its_place_in_the_trace(unexported
     assert other["traceparent"].split("-")[1] != trace
     assert other["traceparent"].endswith("-01")  # who exports below us keeps it
     assert telemetry.carried() == {}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"00-{'a' * 32}-{'b' * 16}-01",
+        f"00-{'a' * 32}-{'b' * 16}-00",
+        f"00-{'0' * 32}-{'b' * 16}-01",
+        f"00-{'a' * 32}-{'0' * 16}-01",
+        f"01-{'a' * 32}-{'b' * 16}-01-more",
+        f"ff-{'a' * 32}-{'b' * 16}-01",
+        f"00-{'A' * 32}-{'b' * 16}-01",
+        f"00-{'a' * 32}-{'b' * 16}-03",
+        "nonsense",
+        "",
+    ],
+)
+@pytest.mark.parametrize("state", ["", "hub=1"])
+def test_a_trace_context_is_read_as_the_standard_says(said: str, state: str) -> None:
+    headers = {"traceparent": said, "tracestate": state}
+
+    ours = trace.get_current_span(telemetry.context_of(headers)).get_span_context()
+    theirs = TraceContextTextMapPropagator().extract(headers)
+
+    assert ours == trace.get_current_span(theirs).get_span_context()
