@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,10 @@ FAILED_SECONDS = 2
 FETCH_SECONDS = 2.0
 MOST_BYTES = 65_536
 PEER_SECONDS = 60
-MOST_TOKENS = 1_000  # of partners, remembered as verified
+MOST_TOKENS = 1_000  # of partners and peers, remembered as verified
+
+
+Seen = tuple[bytes, tuple[str, ...]]
 
 
 class Keys:
@@ -118,7 +121,7 @@ class Verifier:
     staff_jwks_url: str
     staff_audience: str
     sources: dict[str, Keys] = field(default_factory=dict)
-    seen: "OrderedDict[bytes, tuple[Key, dict[str, Any]]]" = field(default_factory=OrderedDict)
+    seen: "OrderedDict[Seen, tuple[Key, dict[str, Any]]]" = field(default_factory=OrderedDict)
 
     def keys(self, url: str) -> Keys:
         return self.sources.setdefault(url, Keys(url, self.http))
@@ -127,21 +130,24 @@ class Verifier:
         """The partner of an access token that referral's token endpoint gave out."""
         kid, _ = unverified(token)
         key = await self.keys(self.peers["referral"] + "/internal/jwks").get(kid)
-        claims = self.verified_once(token, key)
+        claims = self.verified_once(token, key, algorithms=TOKEN_ALGORITHMS, typ=(ACCESS_TOKEN,))
         return partner_of(claims, issuer=self.token_url, audience=self.base_url)
 
-    def verified_once(self, token: str, key: Key) -> dict[str, Any]:
-        """The claims of an access token; its signature is computed once for each fetch of the key.
+    def verified_once(
+        self, token: str, key: Key, *, algorithms: Collection[str], typ: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """The claims of a token; its signature is computed once for each fetch of the key.
 
-        A partner sends one token for minutes, and the signature costs more than all else at the
+        Who asks sends one token for minutes, and the signature costs more than all else at the
         door. Its times are looked at each time, and a key that its issuer took away counts no more.
         """
-        digest = hashlib.sha256(token.encode()).digest()
-        if (found := self.seen.get(digest)) and found[0] is key:
+        # What was verified as one kind of token is not thereby another.
+        seen = (hashlib.sha256(token.encode()).digest(), tuple(typ))
+        if (found := self.seen.get(seen)) and found[0] is key:
             check_times(found[1])
             return found[1]
-        claims = verified(token, key, algorithms=TOKEN_ALGORITHMS, typ=(ACCESS_TOKEN,))
-        self.seen[digest] = key, claims
+        claims = verified(token, key, algorithms=algorithms, typ=typ)
+        self.seen[seen] = key, claims
         if len(self.seen) > MOST_TOKENS:
             self.seen.popitem(last=False)
         return claims
@@ -160,7 +166,7 @@ class Verifier:
         if not isinstance(name, str) or name not in self.peers:
             raise Unauthenticated("unknown-peer")
         key = await self.keys(self.peers[name] + "/internal/jwks").get(kid)
-        claims = verified(token, key, algorithms=PEER_ALGORITHMS)
+        claims = self.verified_once(token, key, algorithms=PEER_ALGORITHMS)
         if not is_for(claims, self.name) or not lives_at_most(claims, PEER_SECONDS):
             raise Unauthenticated("audience-or-life")
         return Peer(name)

@@ -32,6 +32,7 @@ class Peers:
         self, name: str, urls: Mapping[str, str], key: ECKey, http: httpx.AsyncClient
     ) -> None:
         self.name, self.urls, self.key, self.http = name, urls, key, http
+        self.assertions: dict[str, tuple[float, str]] = {}  # until when one is sent again
 
     async def get(self, service: str, path: str, *, params: Mapping[str, Any] | None = None) -> Any:
         """A peer's answer as parsed JSON; `NotFound` for its 404, else `PeerUnavailable`."""
@@ -44,6 +45,8 @@ class Peers:
                     headers=headers,
                     timeout=ANSWER_SECONDS,
                 )
+                if answer.status_code == 401:  # our clock or key moved: sign anew next time
+                    self.assertions.pop(service, None)
                 if answer.status_code == 404:
                     raise NotFound("not-found", f"The {service} service knows no such thing.")
                 if answer.status_code != 200:
@@ -57,7 +60,18 @@ class Peers:
                 ) from error
 
     def assertion(self, service: str) -> str:
-        """Who asks, of whom, once: what the asked service checks against our `/internal/jwks`."""
+        """Who asks, and of whom: what the asked service checks against our `/internal/jwks`.
+
+        One is sent for half of its life: to sign and to check it costs more than most questions.
+        """
+        until, signed = self.assertions.get(service, (0.0, ""))
+        if time.monotonic() < until:
+            return signed
+        signed = self.sign(service)
+        self.assertions[service] = time.monotonic() + ASSERTION_SECONDS / 2, signed
+        return signed
+
+    def sign(self, service: str) -> str:
         now = int(time.time())
         self.key.ensure_kid()
         algorithm = algorithm_of(self.key)

@@ -16,6 +16,7 @@ from services.chassis.auth import (
     sign,
 )
 from services.chassis.keys import FRESH_SECONDS, KEPT_SECONDS, UNKNOWN_SECONDS, Keys, Verifier
+from services.chassis.peers import Peers, PeerUnavailable
 
 FIRST = ECKey.generate_key("P-384", {"use": "sig"}, auto_kid=True)
 SECOND = ECKey.generate_key("P-256", {"use": "sig"}, auto_kid=True)
@@ -247,3 +248,34 @@ async def test_no_more_tokens_are_remembered_than_fit(
         await verifier.partner(token_of(FIRST))
 
     assert len(verifier.seen) == 2
+
+
+async def test_what_is_known_as_a_peers_assertion_is_no_access_token(clock: Clock) -> None:
+    """Even one that says what an access token says: its type is none."""
+    verifier = door(Issuer(FIRST))
+    claims = {"iss": "referral", "aud": ["referral", "https://base.test"]}
+    token = sign(FIRST, claims, lives_seconds=60)
+    assert (await verifier.peer(token)).name == "referral"
+
+    with pytest.raises(Unauthenticated, match="wrong-type"):
+        await verifier.partner(token)
+
+
+async def test_an_assertion_serves_for_many_questions_until_it_is_refused() -> None:
+    sent, answer = list[str](), [200]
+
+    def peer(request: httpx.Request) -> httpx.Response:
+        sent.append(request.headers["authorization"])
+        return httpx.Response(answer[0], json={})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(peer)) as http:
+        peers = Peers("referral", {"scheduling": "http://peer.test"}, FIRST, http)
+        await peers.get("scheduling", "/internal/a")
+        await peers.get("scheduling", "/internal/b")
+        answer[0] = 401  # its clock, or ours, was set
+        with pytest.raises(PeerUnavailable):
+            await peers.get("scheduling", "/internal/c")
+        answer[0] = 200
+        await peers.get("scheduling", "/internal/d")
+
+    assert sent[0] == sent[1] == sent[2] != sent[3]
