@@ -3,7 +3,7 @@
 The relay, which reads the event table, sends and marks, beside an aiokafka producer that sends the
 same records from memory. The consumer with its inbox beside aiokafka's `getmany` and one
 transaction a batch, which remembers nothing. Both end in one handler that writes one row.
-Real Kafka; real PostgreSQL, with its fsync; events of 1 KB of 2,000 youths.
+Real Kafka; real PostgreSQL, with its fsync; events of 1 KB, each of one of 2,000 youths, at random.
 """
 
 import asyncio
@@ -39,21 +39,23 @@ from tests.postgres import Server
 BATCHES = (50, 200, 500)
 PROCESSES = (1, 2)
 TIMES = 3  # of each, in turn; the median counts
-EVENTS = 20_000  # a process
+EVENTS = 12_000  # a process
 DATABASES = ("bench_0", "bench_1")
 FILL = """
     INSERT INTO event (event_id, event_type, stream_id, sequence, headers, body, occurred_at)
-    SELECT gen_random_uuid(), 'Told.v1', id, (i - 1) / 2000 + 1,
+    SELECT gen_random_uuid(), 'Told.v1', id, row_number() OVER (PARTITION BY id ORDER BY i),
            jsonb_build_object(
                'ce_subject', id,
-               'traceparent', format('00-%s%s-%s-01', md5(i::text), '', left(md5(i::text), 16))),
+               'traceparent', format('00-%s-%s-01', md5(i::text), left(md5(i::text), 16))),
            convert_to(rpad(format('{"youth_id":"%s","n":%s,"filled":"', id, i), 1022, 'x') || '"}',
                       'UTF8'),
            now()
-      FROM generate_series(1, $1::integer) AS i
+      FROM (SELECT i, (hashint8(i) & 2147483647) % 2000 AS youth
+              FROM generate_series(1, $1::bigint) AS i) AS drawn
      CROSS JOIN LATERAL (
-           SELECT ('c0000000-0000-4000-8000-' || lpad(to_hex((i - 1) % 2000), 12, '0'))::uuid
-       ) AS youth (id)
+           SELECT ('c0000000-0000-4000-8000-' || lpad(to_hex(youth), 12, '0'))::uuid
+       ) AS of_youth (id)
+     ORDER BY i
 """
 INSERT = "INSERT INTO effect (stream_id, producer, sequence) VALUES ($1, 'referral', $2)"
 

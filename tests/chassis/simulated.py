@@ -255,9 +255,10 @@ async def locked(conn: Session) -> bool:
     return free
 
 
-async def unpublished(conn: Session) -> list[Mapping[str, Any]]:
+async def unpublished(conn: Session, *, but: Sequence[int] = ()) -> list[Mapping[str, Any]]:
     await statement()
-    return [row for row in conn.like("event") if not row["published"]][: relay.BATCH]
+    rows = [row for row in conn.like("event") if not row["published"]]
+    return [row for row in rows if row["position"] not in but][: relay.BATCH]
 
 
 async def mark(conn: Session, positions: Sequence[int]) -> None:

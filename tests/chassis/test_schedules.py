@@ -288,6 +288,7 @@ def test_two_relays_tell_whatever_commits_and_each_stream_in_order(
     simulated: pytest.MonkeyPatch,
 ) -> None:
     simulated.setattr(relay_module, "POLL_SECONDS", 1.0)
+    simulated.setattr(relay_module, "BATCH", 2)
 
     explore(two_relays_of_which_one_is_killed)
 
@@ -297,8 +298,8 @@ def test_a_relay_that_reads_behind_its_last_position_is_found_out(
 ) -> None:
     rows_of = relay_module.unpublished
 
-    async def high_water(conn: Any) -> list[Any]:
-        found = [row for row in await rows_of(conn) if row["position"] > conn.rows_to]
+    async def high_water(conn: Any, *, but: Sequence[int] = ()) -> list[Any]:
+        found = [row for row in await rows_of(conn, but=but) if row["position"] > conn.rows_to]
         conn.rows_to = max((row["position"] for row in found), default=conn.rows_to)
         return found
 
@@ -433,6 +434,7 @@ async def an_event_and_a_piece_of_work_at_any_moment() -> None:
 @pytest.fixture
 def hourly(simulated: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     simulated.setattr(relay_module, "POLL_SECONDS", 3600.0)
+    simulated.setattr(relay_module, "IDLE_POLL_SECONDS", 3600.0)
     simulated.setattr(loops, "WORK_POLL_SECONDS", 3600.0)
     simulated.setattr(Wire, "answer", lambda _: statement())
     return simulated

@@ -41,7 +41,7 @@ def high_water() -> None:
     """The relay remembers the last position: what commits late below it is passed over."""
     at = 0
 
-    async def behind(conn: Connection) -> list[Record]:
+    async def behind(conn: Connection, *, but: Sequence[int] = ()) -> list[Record]:
         nonlocal at
         if not at:
             at = await conn.fetchval(
