@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 ROWS = {*range(1, 60), *range(100, 113), 140, 141}
 WHERE = (
@@ -14,6 +16,7 @@ WHERE = (
 NUMBER = re.compile(r"(?:\bB-|_b)(\d{2,3})(?!\d)")
 
 
+@pytest.mark.servers  # as long as one: it collects in a process of its own
 def test_every_row_has_a_test_that_runs() -> None:
     """As pytest collects them: a table that nothing runs is no test."""
     collected = subprocess.run(

@@ -25,7 +25,8 @@ async def test_two_processes_may_migrate_at_the_same_moment(server: Server) -> N
     await run(server, "postgres", "CREATE DATABASE migrated")
     dsn = server.dsn("migrated")
     try:
-        await asyncio.gather(migrate("scheduling", dsn), migrate("scheduling", dsn))
+        async with asyncio.timeout(60):  # without a lock each waits for the other for ever
+            await asyncio.gather(migrate("scheduling", dsn), migrate("scheduling", dsn))
         await migrate("scheduling", dsn)
     finally:
         await run(server, "postgres", "DROP DATABASE migrated WITH (FORCE)")

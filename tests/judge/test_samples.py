@@ -10,6 +10,8 @@ from deploy.local.machine import Missing
 from tests.badinput.samples import OURS, ours
 from tests.judge.validator import errors
 
+pytestmark = pytest.mark.servers
+
 
 def judged(scratch: Path, resources: dict[str, Any], us_core: dict[str, Any]) -> Any:
     try:

@@ -14,6 +14,8 @@ from tests.judge.validator import errors
 from tests.scheduling.builders import NOW, make_person
 from tests.scheduling.test_mapping import AGENCY, OTHER, SENDER, make_appointment, make_episode
 
+pytestmark = pytest.mark.servers
+
 
 def in_every_state() -> dict[str, dict[str, Any]]:
     """Appointments and episodes as both kinds of hubs read them."""
