@@ -36,7 +36,7 @@ from services.notifications.domain.mail import Letter
 from services.notifications.domain.subscriptions import Focus, Happening, Topic
 
 events = Handlers()
-events.project(readers.PROJECTION)
+events.project(readers.NUMBERLESS)
 
 
 @events.on(ReferralReceived)

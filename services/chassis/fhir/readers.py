@@ -45,6 +45,25 @@ COVERED = "covered"  # a payer's days have one part; a hub's have one for each s
 
 
 async def note(conn: Connection, event: Event) -> None:
+    """Keep the rows in step with one event, and ask for the number that a new reader goes by."""
+    await note_days(conn, event)
+    if row := row_of(event):
+        await ask_number(conn, row)
+
+
+def row_of(event: Event) -> "Row | None":
+    """The reader whom an event lets read, if it lets anybody."""
+    match event:
+        case HubEngaged():
+            return event.youth_id, event.organisation_id, PartnerKind.HUB
+        case EligibilityConfirmed():
+            return event.youth_id, event.payer, PartnerKind.PAYER
+        case ConsentGranted(kind=ConsentKind.ROI_HUB, organisation_id=UUID() as organisation):
+            return event.youth_id, organisation, PartnerKind.HUB
+    return None
+
+
+async def note_days(conn: Connection, event: Event) -> None:
     """Keep the rows in step with one event; the same event again changes nothing."""
     youth, hub, payer = event.youth_id, PartnerKind.HUB, PartnerKind.PAYER
     match event:
@@ -119,7 +138,6 @@ async def sum_up(conn: Connection, row: Row) -> None:
         """,
         *row,
     )
-    await ask_number(conn, row)
 
 
 async def release(conn: Connection, youth_id: UUID, organisation_id: UUID) -> None:
@@ -133,7 +151,6 @@ async def release(conn: Connection, youth_id: UUID, organisation_id: UUID) -> No
         """,
         *row,
     )
-    await ask_number(conn, row)
 
 
 async def withdraw_release(conn: Connection, youth_id: UUID, organisation_id: UUID | None) -> None:
@@ -177,6 +194,7 @@ async def told(conn: Connection, youth_id: UUID) -> Sequence[Any]:
 
 
 PROJECTION = Projection("readers", EVENTS, note, clear, told)
+NUMBERLESS = Projection("readers", EVENTS, note_days, clear, told)  # where no number is shown
 
 
 # --- The number under which a reader knows the youth: no part of an event, asked of the owner ---
@@ -196,6 +214,7 @@ class Asks(Protocol):
 async def ask_number(conn: Connection, row: Row) -> None:
     """Add the work that fetches it, unless the number is known or already being asked for."""
     youth_id, organisation_id, kind = row
+    lane = f"number/{youth_id}/{organisation_id}"
     payload = {"youth_id": str(youth_id), "organisation_id": str(organisation_id), "kind": kind}
     due_at = await conn.fetchval(
         """
@@ -205,13 +224,12 @@ async def ask_number(conn: Connection, row: Row) -> None:
            AND organisation_id = $2
            AND kind = $3
            AND value IS NULL
-           AND NOT EXISTS (
-               SELECT FROM work WHERE kind = $4 AND outcome IS NULL AND payload = $5)
+           AND NOT EXISTS (SELECT FROM work WHERE lane = $4 AND outcome IS NULL)
         """,
-        *(*row, ASK_NUMBER, payload),
+        *(*row, lane),
     )
     if due_at:
-        await due.add(conn, ASK_NUMBER, payload, due_at=due_at, lane=None)
+        await due.add(conn, ASK_NUMBER, payload, due_at=due_at, lane=lane)
 
 
 def work(context: Asks) -> Call:

@@ -41,7 +41,7 @@ async def measures(conn: Connection) -> Sequence[Measure]:
 
 
 async def nothing(conn: Connection, item: Item) -> None:
-    """Readers' own numbers for a youth stand in no notification: there is nothing to fetch."""
+    """Readers' numbers stand in no notification: close what an older release asked for."""
 
 
 def kinds(
