@@ -13,7 +13,8 @@ from tests.chassis.waiting import until
 from tests.postgres import Server
 
 REQUESTS = 200
-ANSWER_SECONDS = 8.0  # the promise is three; this machine has other work, too
+ANSWER_SECONDS = 3.0
+TRIES = 3  # this machine has other work, too: one of them must show the promise kept
 WORK_SECONDS = 0.2  # without a bound on who is inside, the last would wait for twenty seconds
 
 
@@ -43,14 +44,19 @@ async def test_two_hundred_requests_on_two_connections_are_all_answered_within_s
         async def ask_all(method: str, url: str) -> list[tuple[httpx.Response, float]]:
             return await asyncio.gather(*(ask(method, url) for _ in range(REQUESTS)))
 
-        # What as many requests cost here that wait for nothing: this machine has other work, too.
-        floor = max(took for _, took in await ask_all("GET", f"{busy.ops}/health/live"))
-        asked = await ask_all("POST", f"{busy.url}/slow/{WORK_SECONDS}")
-        answers = [answer for answer, _ in asked]
+        waited = []
+        for _ in range(TRIES):
+            # What as many requests cost here that wait for nothing is not the service's doing.
+            floor = max(took for _, took in await ask_all("GET", f"{busy.ops}/health/live"))
+            asked = await ask_all("POST", f"{busy.url}/slow/{WORK_SECONDS}")
+            answers = [answer for answer, _ in asked]
 
-        assert {answer.status_code for answer in answers} == {200, 503}
-        assert all(a.headers["retry-after"] for a in answers if a.status_code == 503)
-        assert max(took for _, took in asked) <= ANSWER_SECONDS + floor
+            assert {answer.status_code for answer in answers} == {200, 503}
+            assert all(a.headers["retry-after"] for a in answers if a.status_code == 503)
+            waited.append(max(took for _, took in asked) - floor)
+            if waited[-1] <= ANSWER_SECONDS:
+                break
+        assert min(waited) <= ANSWER_SECONDS, waited
         await until(lambda: in_use(pool), 0, seconds=5)  # nothing of it goes on behind our back
         assert (await http.post(f"{busy.url}/slow/0")).status_code == 200
 
