@@ -344,7 +344,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for module, acts in STATEMENTS.items():
         for act in acts:
             monkeypatch.setattr(module, act.__name__, act)
-    for module in (inbox, catch_up):
+    for module in (inbox, catch_up, work):
         monkeypatch.setattr(module, "acquired", transaction)
     for module in (inbox, catch_up, work):
         monkeypatch.setattr(module, "transaction", transaction)
