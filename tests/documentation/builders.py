@@ -136,7 +136,9 @@ class Child:
             effective=day("2026-09-14"),
         )
 
-    def eligible(self, *, until: str = "2027-03-31") -> EligibilityConfirmed:
+    def eligible(
+        self, *, since: str = "2026-11-01", until: str = "2027-03-31"
+    ) -> EligibilityConfirmed:
         return EligibilityConfirmed(
             youth_id=self.youth_id,
             referral_id=self.referral_id,
@@ -144,7 +146,7 @@ class Child:
             payer=self.payer,
             product="MassHealth Standard",
             hub_service=HubService.IN_HOME_THERAPY,
-            valid_from=day("2026-11-01"),
+            valid_from=day(since),
             valid_to=day(until),
             checks=(),
             rule_pack_version="0",

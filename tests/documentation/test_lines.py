@@ -183,6 +183,30 @@ async def test_coverage_that_ended_before_holds_a_line_until_it_is_back(rig: Rig
     assert await held(rig) == [[]]
 
 
+@pytest.mark.parametrize(
+    ("since", "held_days"),
+    [("2026-11-20", {"18"}), ("2026-11-15", set()), ("2026-11-01", set())],
+    ids=["with a gap", "without a gap", "from before the lapse"],
+)
+async def test_coverage_that_comes_back_leaves_the_days_before_it_as_they_were(
+    rig: Rig, since: str, held_days: set[str]
+) -> None:
+    """S7: what a payer confirms from a day on says nothing of the days before."""
+    child, mentor = Child(), Mentor(rig)
+    await begin(rig, child)
+    for day_ in ("12", "18", "21"):
+        await mentor.logs(session(child, f"2026-11-{day_} 16:00", f"2026-11-{day_} 17:00"))
+    lapsed = CoverageLapsed(
+        youth_id=child.youth_id, payer=child.payer, effective=day("2026-11-15"), retro=True
+    )
+
+    await rig.tell(lapsed, child.eligible(since=since))
+    await rig.tell(child.eligible(since=since))
+
+    found = (await lines(rig))["lines"]
+    assert {one["day"][-2:] for one in found if one["held"]} == held_days
+
+
 async def test_a_hub_that_turns_out_to_have_ended_holds_a_line(rig: Rig) -> None:
     child = Child()
     await begin(rig, child)

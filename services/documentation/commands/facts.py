@@ -31,6 +31,9 @@ async def end_hub(
 
 
 async def note_eligibility(conn: Connection, window: EligibilityWindow) -> None:
+    """The latest determination of a referral and payer counts from its own first day on."""
+    await store.delete_eligibility_since(conn, window)
+    await store.update_eligibility_until(conn, window)
     await store.add_eligibility_window(conn, window)
 
 

@@ -80,17 +80,36 @@ class EligibilityWindow:
     valid_to: date
 
 
+async def delete_eligibility_since(conn: Connection, window: EligibilityWindow) -> None:
+    """Forget what was confirmed for a referral and payer from this window's first day on."""
+    await conn.execute(
+        """
+        DELETE FROM eligibility_window
+         WHERE (youth_id, payer, referral_id) = ($1, $2, $3)
+           AND valid_from >= $4
+        """,
+        *(window.youth_id, window.payer, window.referral_id, window.valid_from),
+    )
+
+
+async def update_eligibility_until(conn: Connection, window: EligibilityWindow) -> None:
+    """Of what was confirmed before, the days before this window's first one stay."""
+    await conn.execute(
+        """
+        UPDATE eligibility_window
+           SET valid_to = least(valid_to, $4::date - 1)
+         WHERE (youth_id, payer, referral_id) = ($1, $2, $3)
+        """,
+        *(window.youth_id, window.payer, window.referral_id, window.valid_from),
+    )
+
+
 async def add_eligibility_window(conn: Connection, window: EligibilityWindow) -> None:
-    """The latest determination of a referral and payer replaces the one before."""
     await conn.execute(
         """
         INSERT INTO eligibility_window
                (youth_id, payer, referral_id, product, valid_from, valid_to)
         VALUES ($1, $2, $3, $4, $5, $6)
-            ON CONFLICT (youth_id, payer, referral_id)
-            DO UPDATE SET product = excluded.product,
-                          valid_from = excluded.valid_from,
-                          valid_to = excluded.valid_to
         """,
         *(window.youth_id, window.payer, window.referral_id, window.product),
         *(window.valid_from, window.valid_to),
