@@ -7,7 +7,7 @@ from services.cli.databases import ENV_FILE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(inboxes.status)
-app.command()(inboxes.waiting)
+app.add_typer(inboxes.waiting, name="waiting")
 app.command()(inboxes.retry)
 app.command()(inboxes.skip)
 app.command()(projections.verify)

@@ -1,7 +1,11 @@
 """`waypost status | waiting | retry | skip`: what stands still, and a person's help for it."""
 
 import asyncio
+import json
+import re
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from getpass import getuser
 from importlib import import_module
 from typing import Annotated
@@ -57,9 +61,27 @@ def counted(rows: Sequence[Record], name: str, number: str) -> str:
     return ", ".join(f"{row[number]} {row[name]}" for row in rows if row[number]) or "-"
 
 
-def waiting() -> None:
+waiting = typer.Typer(help="What stands still: `list`, or one event with `show`.")
+
+
+@waiting.callback(invoke_without_command=True)
+def or_list(context: typer.Context) -> None:
+    if not context.invoked_subcommand:
+        list_waiting()
+
+
+@waiting.command("list")
+def list_waiting() -> None:
     """Every event that waits with a reason, every frozen stream, every unreadable record."""
     asyncio.run(show_waiting())
+
+
+@waiting.command("show")
+def show(service: ServiceName, producer: Producer, stream: StreamId) -> None:
+    """The event at which a stream stands, its values masked: an operator needs no child's facts."""
+    if not asyncio.run(show_one(one_of(service), Stream(stream, producer))):
+        console.print("Nothing of this stream waits here.")
+        raise typer.Exit(1)
 
 
 async def show_waiting() -> None:
@@ -77,6 +99,69 @@ async def show_waiting() -> None:
             console.print(table)
     if not refused.row_count and not records.row_count:
         console.print("Nothing waits.")
+
+
+async def show_one(service: str, stream: Stream) -> bool:
+    async with database(service) as pool, transaction(pool) as conn:
+        row = await first_waiting(conn, service, stream)
+        if row is None:
+            return False
+        access = audit.Access(getuser(), "waypost waiting show", 200, [f"event/{row['event_id']}"])
+        await audit.record(conn, access)
+    table = table_of(f"{row['event_type']} {row['event_id']}", "what", "is")
+    for name in ("sequence", "reason", "attempts", "retry_at", "arrived_at", "occurred_at"):
+        table.add_row(name, str(row[name]))
+    for name, text in sorted(row["headers"].items()):
+        table.add_row(name, str(text) if name in SHOWN else masked(text))
+    for name, value in masked_fields(row["body"]):
+        table.add_row(f"body.{name}", value)
+    console.print(table)
+    return True
+
+
+# Of the headers: ids of ours, made for this.
+SHOWN = ("ce_subject", "ce_causationid", "traceparent")
+
+
+def masked_fields(body: bytes) -> Sequence[tuple[str, str]]:
+    """The names of an event's fields, and of what kind each value is; ids as they are."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return [("?", f"{len(body)} bytes that are no JSON")]
+    if not isinstance(said, dict):
+        return [("?", masked(said))]
+    return [(name if NAME.fullmatch(name) else "?", masked(value)) for name, value in said.items()]
+
+
+NAME = re.compile("[a-z][a-z0-9_]{0,60}")
+
+
+def masked(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, str):
+        try:
+            return str(UUID(value))
+        except ValueError:
+            return f"text of {len(value)}"
+    if isinstance(value, list | dict):
+        return f"{'list' if isinstance(value, list) else 'object'} of {len(value)}"
+    return "number"
+
+
+async def first_waiting(conn: Connection, consumer: str, stream: Stream) -> Record | None:
+    return await conn.fetchrow(
+        """
+        SELECT event_id, event_type, sequence, reason, attempts, retry_at, arrived_at, occurred_at,
+               headers, body
+          FROM inbox_waiting
+         WHERE consumer = $1 AND stream_id = $2 AND producer = $3
+         ORDER BY sequence
+         LIMIT 1
+        """,
+        *(consumer, *stream),
+    )
 
 
 async def standing_still(conn: Connection, consumer: str) -> Sequence[Record]:
@@ -127,44 +212,74 @@ def table_of(title: str, *columns: str) -> Table:
 # --- Helping -------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast a retry of many goes, and when it stops by itself."""
+
+    per_second: int = 20  # streams
+    stop_after: int = 20  # that stood still again, one after the other
+
+
 def retry(
     service: Annotated[str | None, typer.Option(help="Only what this service hears.")] = None,
     stream: Annotated[UUID | None, typer.Option(help="Only this stream.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Say how far it would go; change nothing.")] = False,
     thaw: Annotated[bool, typer.Option(help="Also go on with frozen streams.")] = False,
+    per_second: Annotated[int, typer.Option(help="At most so many streams.", min=1)] = 20,
+    stop_after: Annotated[
+        int, typer.Option(help="Stop when so many in a row still fail.", min=1)
+    ] = 20,
 ) -> None:
-    """Try refused events again, each with all that waits behind it, in order."""
+    """Try refused events again, each with all that waits behind it, in order.
+
+    Ctrl-C stops it between two streams: what is applied is applied, the rest waits as before.
+    """
     if dry_run and thaw:
         raise typer.BadParameter("A thaw cannot be tried: it is a decision.")
-    left = 0
+    left, pace = 0, Pace(per_second, stop_after)
     for name in [one_of(service)] if service else SERVICES:
-        left += asyncio.run(retry_service(name, stream, dry_run=dry_run, thaw=thaw))
+        left += asyncio.run(retry_service(name, stream, dry_run=dry_run, thaw=thaw, pace=pace))
     raise typer.Exit(1 if left else 0)
 
 
-async def retry_service(service: str, only: UUID | None, *, dry_run: bool, thaw: bool) -> int:
+async def retry_service(
+    service: str, only: UUID | None, *, dry_run: bool, thaw: bool, pace: Pace | None = None
+) -> int:
     """Returns how many streams still stand still, or would."""
-    inbox, left = inbox_of(service), 0
+    pace, inbox, left, in_a_row = pace or Pace(), inbox_of(service), 0, 0
     async with database(service) as pool:
         async with pool.acquire() as conn:
             found = await standing_still(conn, service)
-        for row in found:
-            stream = Stream(row["stream_id"], row["producer"])
-            if only not in (None, stream.stream_id):
-                continue
-            if thaw and row["reason"].startswith("frozen"):
-                await inbox.thaw(pool, stream)
-            outcome = await inbox.retry(pool, stream, dry_run=dry_run)
-            stands = outcome.refused or not outcome.applied
-            why = outcome.refused[0].reason if outcome.refused else "still frozen or missing"
-            said = "would apply" if dry_run else "applied"
-            ending = f"; then {why}" if stands else ""
-            console.print(
-                f"{service} ← {stream.producer} {stream.stream_id}: "
-                f"{said} {outcome.applied}{ending}"
-            )
-            left += bool(stands)
+        found = [row for row in found if only in (None, row["stream_id"])]
+        for number, row in enumerate(found):
+            begun = time.monotonic()
+            stands = await retry_stream(pool, inbox, row, dry_run=dry_run, thaw=thaw)
+            left, in_a_row = left + stands, in_a_row + 1 if stands else 0
+            rest = len(found) - number - 1
+            if in_a_row == pace.stop_after and rest:
+                console.print(
+                    f"{service}: stopped, {in_a_row} in a row stand still; {rest} not tried."
+                )
+                return left + rest
+            if rest:
+                await asyncio.sleep(max(0.0, 1 / pace.per_second - (time.monotonic() - begun)))
     return left
+
+
+async def retry_stream(pool: Pool, inbox: Inbox, row: Record, *, dry_run: bool, thaw: bool) -> bool:
+    """True when it stands still, or would."""
+    stream = Stream(row["stream_id"], row["producer"])
+    if thaw and row["reason"].startswith("frozen"):
+        await inbox.thaw(pool, stream)
+    outcome = await inbox.retry(pool, stream, dry_run=dry_run)
+    stands = bool(outcome.refused) or not outcome.applied
+    why = outcome.refused[0].reason if outcome.refused else "still frozen or missing"
+    said = "would apply" if dry_run else "applied"
+    console.print(
+        f"{inbox.consumer} ← {stream.producer} {stream.stream_id}: "
+        f"{said} {outcome.applied}{f'; then {why}' if stands else ''}"
+    )
+    return stands
 
 
 def skip(

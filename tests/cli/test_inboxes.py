@@ -1,14 +1,19 @@
 """What an operator sees and does about events that stand still."""
 
+import asyncio
+import json
+import time
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from services.chassis import outbox, work
 from services.chassis.db import Pool, transaction
 from services.cli import inboxes, story
+from services.cli.__main__ import app
 from services.cli.databases import SERVICES, dsn_of, load
 from tests.chassis.rig import NOW, STREAMS, Noted, Rig, applied, noted, retold, waiting
 from tests.conftest import OpenDatabase
@@ -71,6 +76,87 @@ async def test_retry_dry_run_tells_and_changes_nothing_then_retry_heals(rig: Rig
     assert await inboxes.retry_service("scheduling", None, dry_run=False, thaw=False) == 0
 
     assert (await applied(rig.pool))[FIRST] == [1, 2, 3, 4, 5]
+
+
+async def test_what_waits_is_shown_without_its_values(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig.poison.add((FIRST, 2))
+    told = {"youth_id": str(FIRST.stream_id), "n": 2, "received_on": "2026-03-01", "gone": None}
+    told |= {"Jordan Example": 1, "gaps": ["consent"], "urgent": True}
+    await rig.receive([EVERY[0], noted(FIRST, 2, body=json.dumps(told).encode())])
+
+    assert await inboxes.show_one("scheduling", FIRST)
+
+    said = capsys.readouterr().out
+    for part in ("ValueError", str(FIRST.stream_id), "number", "text of 10", "list of 1", "null"):
+        assert part in said
+    for part in ("2026-03-01", "Jordan", "consent"):
+        assert part not in said
+    assert not await inboxes.show_one("scheduling", SECOND)
+    acts = [row["act"] for row in await rig.pool.fetch("SELECT act FROM audit")]
+    assert acts == ["waypost waiting show"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"\xff\x00", "2 bytes that are no JSON"), (b"[1, 2]", "list of 2"), (b'"name"', "text of 4")],
+)
+def test_a_body_that_is_no_event_is_masked_too(body: bytes, said: str) -> None:
+    assert inboxes.masked_fields(body) == [("?", said)]
+
+
+def test_waiting_alone_lists(rig: Rig) -> None:
+    asked = [CliRunner().invoke(app, ["waiting", *more]) for more in ([], ["list"])]
+
+    assert {answer.exit_code for answer in asked} == {0}
+    assert len({answer.output for answer in asked}) == 1
+
+
+async def test_a_retry_of_many_keeps_its_pace(rig: Rig) -> None:
+    rig.poison = {(stream, 1) for stream in STREAMS}
+    await rig.receive([noted(stream, 1) for stream in STREAMS])
+    rig.poison.clear()
+    begun = time.monotonic()
+
+    left = await retry_all(inboxes.Pace(per_second=10))
+
+    assert left == 0
+    assert time.monotonic() - begun >= (len(STREAMS) - 1) / 10
+
+
+async def test_a_retry_of_many_stops_where_nothing_is_mended(
+    rig: Rig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rig.poison = {(stream, 1) for stream in STREAMS}
+    await rig.receive([noted(stream, 1) for stream in STREAMS])
+
+    left = await retry_all(inboxes.Pace(per_second=1000, stop_after=2))
+
+    assert left == len(STREAMS)
+    assert f"2 in a row stand still; {len(STREAMS) - 2} not tried" in capsys.readouterr().out
+    attempts = await rig.pool.fetch("SELECT attempts FROM inbox_waiting")
+    assert sorted(row["attempts"] for row in attempts) == [1] * (len(STREAMS) - 2) + [2, 2]
+
+
+async def test_a_retry_that_is_stopped_leaves_the_rest_as_it_was(rig: Rig) -> None:
+    rig.poison = {(stream, 1) for stream in STREAMS}
+    await rig.receive([noted(stream, 1) for stream in STREAMS])
+    rig.poison.clear()
+    task = asyncio.create_task(retry_all(inboxes.Pace(per_second=1)))
+    async with asyncio.timeout(20):
+        while not await applied(rig.pool):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert len(await applied(rig.pool)) + len(await waiting(rig.pool)) == len(STREAMS)
+    assert await waiting(rig.pool)
+
+
+async def retry_all(pace: inboxes.Pace) -> int:
+    return await inboxes.retry_service("scheduling", None, dry_run=False, thaw=False, pace=pace)
 
 
 async def test_a_frozen_stream_goes_on_only_when_thawed(rig: Rig) -> None:
