@@ -153,7 +153,7 @@ async def intake(stack: Stack, world: World, cast: Cast) -> None:
 
 async def insisted(client: FhirClient, body: bytes) -> Any:
     """Send until it is taken in, as a hub does that is told "not now"; the time counts."""
-    while (answer := await client.ask("POST", "", body=body)).status == 503:
+    while (answer := await client.ask("POST", "", body=body)).status == 503:  # noqa: ASYNC110
         await asyncio.sleep(0.05)
     assert answer.status == 200, answer
     return answer
