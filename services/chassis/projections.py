@@ -12,7 +12,7 @@ from uuid import UUID
 
 from contracts.events import BY_TYPE, Event
 from services.chassis.db import Connection
-from services.chassis.envelope import Envelope
+from services.chassis.envelope import Envelope, handling
 
 
 @dataclass(frozen=True)
@@ -62,5 +62,9 @@ async def rebuild(
     for producer in sorted(told):
         for event in told[producer]:
             if event.type in known:
-                await projection.note(conn, BY_TYPE[event.type].model_validate_json(event.body))
+                token = handling.set(event)
+                try:
+                    await projection.note(conn, BY_TYPE[event.type].model_validate_json(event.body))
+                finally:
+                    handling.reset(token)
     return await projection.rows(conn, stream_id) != before

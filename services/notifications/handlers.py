@@ -37,12 +37,12 @@ from services.notifications.domain.subscriptions import Focus, Happening, Topic
 
 events = Handlers()
 events.project(readers.NUMBERLESS)
+events.project(queueing.SENDERS)  # who is told of a referral's Task
 
 
 @events.on(ReferralReceived)
-async def note_sender_when_received(conn: Connection, event: ReferralReceived) -> None:
-    """Remember which hub is told of this referral's Task; coordinators read that it has come."""
-    await queueing.note_sender(conn, event.referral_id, event.youth_id, event.organisation_id)
+async def write_when_received(conn: Connection, event: ReferralReceived) -> None:
+    """Coordinators read that a referral has come."""
     facts = {
         "referral": str(event.referral_id),
         "priority": event.priority,

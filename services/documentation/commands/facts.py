@@ -50,8 +50,12 @@ async def note_appointment(conn: Connection, booked: Appointment) -> None:
 async def note_assignment(
     conn: Connection, assignment_id: UUID, referral_id: UUID, youth_id: UUID, given: Assignment
 ) -> None:
-    """A mentor was assigned: the care plan names her and her supervisor from now on."""
+    """A mentor was assigned."""
     await store.add_assignment(conn, assignment_id, referral_id, youth_id, given)
+
+
+async def name_mentor(conn: Connection, referral_id: UUID) -> None:
+    """The care plan names the mentor and her supervisor from now on."""
     await plans.update_care_plan_version(conn, referral_id)
 
 

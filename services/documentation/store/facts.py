@@ -351,3 +351,49 @@ async def appointment_by_id(conn: Connection, appointment_id: UUID) -> Appointme
         appointment_id,
     )
     return Appointment(**{**row, "state": AppointmentState(row["state"])}) if row else None
+
+
+# --- Making anew what was told of a youth, and comparing it ---------------------------------------
+
+
+async def remove_told(conn: Connection, youth_id: UUID) -> None:
+    """Forget a youth's referrals, hubs, eligible days and mentors; events tell them again.
+
+    Episodes and appointments stay, for notes belong to them.
+    """
+    await conn.execute(
+        """
+        WITH referrals AS (DELETE FROM referral WHERE youth_id = $1),
+             hubs AS (DELETE FROM hub_engagement WHERE youth_id = $1),
+             eligible AS (DELETE FROM eligibility_window WHERE youth_id = $1),
+             standings AS (
+                 DELETE FROM mentor_standing s
+                  USING assignment a
+                  WHERE a.assignment_id = s.assignment_id AND a.youth_id = $1)
+        DELETE FROM assignment WHERE youth_id = $1
+        """,
+        youth_id,
+    )
+
+
+async def list_told(conn: Connection, youth_id: UUID) -> list[tuple[object, ...]]:
+    """The same rows, in one order."""
+    rows = await conn.fetch(
+        """
+        SELECT 'referral' AS kind, to_jsonb(r) AS said FROM referral r WHERE r.youth_id = $1
+         UNION ALL
+        SELECT 'hub', to_jsonb(h) FROM hub_engagement h WHERE h.youth_id = $1
+         UNION ALL
+        SELECT 'eligible', to_jsonb(e) FROM eligibility_window e WHERE e.youth_id = $1
+         UNION ALL
+        SELECT 'mentor', to_jsonb(a) FROM assignment a WHERE a.youth_id = $1
+         UNION ALL
+        SELECT 'standing', to_jsonb(s)
+          FROM mentor_standing s
+          JOIN assignment a ON a.assignment_id = s.assignment_id
+         WHERE a.youth_id = $1
+         ORDER BY 1, 2
+        """,
+        youth_id,
+    )
+    return [tuple(row) for row in rows]

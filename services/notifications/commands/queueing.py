@@ -4,10 +4,12 @@ import hashlib
 from datetime import datetime
 from uuid import UUID, uuid5
 
+from contracts.events import Event, ReferralReceived
 from services.chassis import work
 from services.chassis.clock import agency_day
 from services.chassis.db import Connection
 from services.chassis.errors import NotYet
+from services.chassis.projections import Projection
 from services.notifications.domain.subscriptions import Happening, Subscription
 from services.notifications.store import deliveries, happenings, hubs, subscriptions
 
@@ -38,11 +40,15 @@ async def requeue(conn: Connection, before: Subscription, endpoint: str) -> None
         await work.move(conn, *lanes, having={"subscription_id": str(before.id)})
 
 
-async def note_sender(
-    conn: Connection, referral_id: UUID, youth_id: UUID, organisation_id: UUID
-) -> None:
+async def note_sender(conn: Connection, event: Event) -> None:
     """Remember whose referral it is: that organisation is told of its Task."""
-    await hubs.add_sender(conn, referral_id, youth_id, organisation_id)
+    assert isinstance(event, ReferralReceived)  # noqa: S101
+    await hubs.add_sender(conn, event.referral_id, event.youth_id, event.organisation_id)
+
+
+SENDERS = Projection(
+    "senders", (ReferralReceived,), note_sender, hubs.remove_senders, hubs.list_senders
+)
 
 
 async def tell_sender(conn: Connection, referral_id: UUID, happening: Happening) -> None:

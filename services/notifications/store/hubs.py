@@ -21,6 +21,24 @@ async def add_sender(
     )
 
 
+async def remove_senders(conn: Connection, youth_id: UUID) -> None:
+    await conn.execute("DELETE FROM referral_sender WHERE youth_id = $1", youth_id)
+
+
+async def list_senders(conn: Connection, youth_id: UUID) -> Sequence[tuple[UUID, UUID]]:
+    """Which referrals of a youth were sent by whom."""
+    rows = await conn.fetch(
+        """
+        SELECT referral_id, organisation_id
+          FROM referral_sender
+         WHERE youth_id = $1
+         ORDER BY referral_id
+        """,
+        youth_id,
+    )
+    return [(row["referral_id"], row["organisation_id"]) for row in rows]
+
+
 async def sender_by_referral(conn: Connection, referral_id: UUID) -> UUID | None:
     sender: UUID | None = await conn.fetchval(
         "SELECT organisation_id FROM referral_sender WHERE referral_id = $1", referral_id
