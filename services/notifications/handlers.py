@@ -18,7 +18,9 @@ from contracts.events import (
     GoalStalled,
     HubEngaged,
     MentorAssigned,
+    MentorUnavailable,
     NoteOverdue,
+    ReassignmentNeeded,
     ReferralInfoRequested,
     ReferralReceived,
     ReferralStatusChanged,
@@ -144,6 +146,21 @@ async def write_when_a_mentor_is_found(conn: Connection, event: MentorAssigned) 
     """The family, and not by whom: the mentor says so."""
     told = news(Letter.MENTOR_FOUND, event, event.assignment_id, {})
     await mailing.write_to_family(conn, told, at=told.occurred_at)
+
+
+@events.on(MentorUnavailable)
+async def write_when_a_mentor_leaves(conn: Connection, event: MentorUnavailable) -> None:
+    """The family, once: from which day on the mentor cannot come, and not why."""
+    facts = {"from_day": event.effective.isoformat()}
+    told = news(Letter.MENTOR_LEAVES, event, event.assignment_id, facts)
+    await mailing.write_to_family(conn, told, at=told.occurred_at)
+
+
+@events.on(ReassignmentNeeded)
+async def write_when_another_mentor_is_sought(conn: Connection, event: ReassignmentNeeded) -> None:
+    """Coordinators: a child in service waits for another mentor."""
+    facts = {"referral": str(event.referral_id), "reason": event.reason}
+    await mailing.write(conn, news(Letter.REASSIGNMENT_NEEDED, event, event.assignment_id, facts))
 
 
 @events.on(AppointmentBooked)

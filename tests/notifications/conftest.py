@@ -3,8 +3,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import OpenDatabase
+from tests.notifications.mailroom import Post, address
 from tests.notifications.rig import Rig
-from tests.simulators.rig import Simulator
+from tests.simulators.rig import Simulator, free_port
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,20 @@ def ehr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 @pytest.fixture
 async def rig(open_service_database: OpenDatabase, ehr: Simulator) -> Rig:
     return Rig(await open_service_database("notifications"), ehr)
+
+
+@pytest.fixture(scope="session")
+def mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
+    port, home = free_port(), tmp_path_factory.mktemp("mail")
+    with Simulator("mail", home, "--smtp-port", str(port)) as simulator:
+        yield Post(simulator, port)
+
+
+@pytest.fixture
+async def office(rig: Rig, mail_server: Post) -> Rig:
+    """The service with a mail server and a coordinators' mailbox of its own."""
+    mail_server.behave("normal")
+    rig.settings.mail_server = f"127.0.0.1:{mail_server.smtp_port}"
+    rig.settings.mail_coordinators = address("coordinators")
+    rig.worker = rig.new_worker()
+    return rig

@@ -16,7 +16,9 @@ class Letter(StrEnum):
     REFERRAL_RECEIVED = "referral-received"
     INFORMATION_MISSING = "information-missing"
     HUB_NOT_REACHED = "hub-not-reached"
+    REASSIGNMENT_NEEDED = "reassignment-needed"
     MENTOR_FOUND = "mentor-found"
+    MENTOR_LEAVES = "mentor-leaves"
     NEXT_APPOINTMENT = "next-appointment"
     APPOINTMENT_CANCELLED = "appointment-cancelled"
     NOTE_OVERDUE = "note-overdue"
@@ -34,7 +36,9 @@ AUDIENCES = {
     Letter.REFERRAL_RECEIVED: Audience.COORDINATORS,
     Letter.INFORMATION_MISSING: Audience.COORDINATORS,
     Letter.HUB_NOT_REACHED: Audience.COORDINATORS,
+    Letter.REASSIGNMENT_NEEDED: Audience.COORDINATORS,
     Letter.MENTOR_FOUND: Audience.FAMILY,
+    Letter.MENTOR_LEAVES: Audience.FAMILY,
     Letter.NEXT_APPOINTMENT: Audience.FAMILY,
     Letter.APPOINTMENT_CANCELLED: Audience.FAMILY,
     Letter.NOTE_OVERDUE: Audience.STAFF,

@@ -31,10 +31,20 @@ ENGLISH: Mapping[Letter, Words] = {
         " the hub and tell it how the child is doing.\n\nYouth: {youth}\nHub: {organisation}\n"
         "Not told since: {since}\n",
     ),
+    Letter.REASSIGNMENT_NEEDED: (
+        "A child in service has no mentor",
+        "An assignment has ended ({reason}). Please find another mentor, in the order of the"
+        " waiting list.\n\nReferral: {referral}\n",
+    ),
     Letter.MENTOR_FOUND: (
         "Good news for your family",
         "Hello,\n\nA mentor has been found. The mentor will call you soon to plan the first"
         " meeting.\n\nYou do not need to do anything now.\n",
+    ),
+    Letter.MENTOR_LEAVES: (
+        "A change of mentor",
+        "Hello,\n\nFrom {from_day} on, the mentor can no longer come. We are looking for another"
+        " one and will call you.\n\nMeetings that were planned after that day do not take place.\n",
     ),
     Letter.NEXT_APPOINTMENT: (
         "Your next meeting",
@@ -57,6 +67,11 @@ SPANISH: Mapping[Letter, Words] = {
         "Buenas noticias para su familia",
         "Hola:\n\nEncontramos un mentor. El mentor le llamará pronto para planear la primera"
         " reunión.\n\nNo tiene que hacer nada por ahora.\n",
+    ),
+    Letter.MENTOR_LEAVES: (
+        "Un cambio de mentor",
+        "Hola:\n\nDesde el {from_day}, el mentor ya no puede venir. Buscamos otro y le llamaremos."
+        "\n\nLas reuniones planeadas después de ese día no tendrán lugar.\n",
     ),
     Letter.NEXT_APPOINTMENT: (
         "Su próxima reunión",
@@ -120,11 +135,13 @@ def told(facts: Mapping[str, str], language: str) -> dict[str, str]:
     if at := facts.get("at"):
         local = datetime.fromisoformat(at).astimezone(AGENCY)
         said |= {"day": day_in_words(local.date(), language), "time": clock_time(local, language)}
-    for name in ("since", "due"):
+    for name in ("since", "due", "from_day"):
         if moment := facts.get(name):
             said[name] = day_in_words(day_of(moment), language)
     if "items" in facts:
         said["items"] = facts["items"].replace("-", " ") or "nothing"
+    if "reason" in facts:
+        said["reason"] = facts["reason"].replace("_", " ")
     return said
 
 
