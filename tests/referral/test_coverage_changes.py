@@ -61,6 +61,16 @@ async def test_a_lapse_that_is_found_late_is_told_from_its_own_day(
     assert await office.state(served.referral_id) == "admitted"
 
 
+async def test_a_lapse_that_goes_on_is_told_once(
+    office: Office, desk: Desk, served: Referred
+) -> None:
+    await desk.teach(period=until(EDGE))
+    for day in (date(2026, 12, 7), date(2026, 12, 14)):
+        await ask_again(office, served, on=day)
+
+    assert len(await office.told(CoverageLapsed)) == 1
+
+
 @pytest.mark.parametrize(
     ("begins", "effective", "valid_from"),
     [

@@ -40,6 +40,18 @@ async def test_the_survivor_waits_on(child: Child) -> None:
     assert await wait_state(child) == "waiting"
 
 
+async def test_what_the_survivors_stream_says_late_ends_no_reopened_referral(child: Child) -> None:
+    """Both streams tell of a merge, in no order: the joined one alone says that it ended."""
+    survivor = Child(child.pool)
+    joined = merged(child)
+    await child.hear(*child.gate_one, joined, reopened(child, "not a duplicate"))
+    await child.hear(child.confirmed())
+
+    await survivor.hear(joined.model_copy(update={"youth_id": survivor.youth_id}))
+
+    assert await wait_state(child) == "waiting"
+
+
 async def test_a_reopened_referral_waits_again_from_its_old_day_when_gate_1_is_passed_anew(
     child: Child,
 ) -> None:
