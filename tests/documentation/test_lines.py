@@ -207,6 +207,18 @@ async def test_coverage_that_comes_back_leaves_the_days_before_it_as_they_were(
     assert {one["day"][-2:] for one in found if one["held"]} == held_days
 
 
+async def test_the_last_word_of_a_payer_counts_to_its_own_last_day(rig: Rig) -> None:
+    child, mentor = Child(), Mentor(rig)
+    await begin(rig, child)
+    for day_ in ("12", "20", "21"):
+        await mentor.logs(session(child, f"2026-11-{day_} 16:00", f"2026-11-{day_} 17:00"))
+
+    await rig.tell(child.eligible(since="2026-11-15", until="2026-11-20"))
+
+    found = (await lines(rig))["lines"]
+    assert {one["day"][-2:] for one in found if one["held"]} == {"21"}
+
+
 async def test_a_hub_that_turns_out_to_have_ended_holds_a_line(rig: Rig) -> None:
     child = Child()
     await begin(rig, child)
