@@ -1,12 +1,12 @@
 #!/bin/bash
-# Installs what this machine lacks: packages.sh [make] [venv] [postgresql] [nginx] [java]
+# Installs what this machine lacks: packages.sh [make] [venv] [postgresql] [nginx] [java] [faketime]
 # Only Debian's apt-get, only as root; otherwise one sentence says what is missing, and where wheels
-# can stand in (all but make and venv) they do.
+# can stand in (postgresql, nginx, java) they do.
 set -u
 
 declare -A package=(
   [make]=make [venv]=python3-venv [postgresql]=postgresql [nginx]=nginx-light
-  [java]=default-jre-headless
+  [java]=default-jre-headless [faketime]=faketime
 )
 
 have() {
@@ -16,6 +16,7 @@ have() {
     postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' ;;
     nginx) PATH=$PATH:/usr/sbin command -v nginx ;;
     java) command -v java ;;
+    faketime) compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' ;;
   esac >/dev/null 2>&1
 }
 

@@ -8,10 +8,11 @@ an effect whose number is not the one after the last. *Disagreeing*: one number,
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -156,6 +157,16 @@ def agreed(
             verdict.note("disagreeing", f"{consumer} applied another {place}")
 
 
+def said(home: Path, files: Iterable[Path], private: Sequence[str]) -> list[str]:
+    """In words, the files in which a child's own words stand, which belong into one database."""
+    words = [word.encode() for word in private]
+    return [
+        f"a word of a child in {file.relative_to(home)}"
+        for file in files
+        if any(word in content for content in [file.read_bytes()] for word in words)
+    ]
+
+
 # --- What the databases say ----------------------------------------------------------------------
 
 
@@ -205,6 +216,13 @@ async def read(dsns: Mapping[str, str], streams: Sequence[UUID] | None = None) -
         finally:
             await conn.close()
     return Found(acts, stored, effects, waiting, sums["refused"], sums["frozen"], sums["skipped"])
+
+
+async def misjudged(dsns: Mapping[str, str], history: History) -> dict[str, int]:
+    """Of the acts alone: acknowledged is stored, refused is not, in doubt whole or not at all."""
+    verdict = Verdict()
+    acknowledged(history, await read(dsns), verdict)
+    return dict(verdict.counts)
 
 
 SUMS = {

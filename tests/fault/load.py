@@ -2,8 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from uuid import UUID
 
 import httpx
@@ -11,7 +12,7 @@ import httpx
 from deploy.demo import actors
 from deploy.demo.actors import Refusal
 from deploy.demo.cast import Cast, arrive, begin
-from deploy.demo.children import without_goals
+from deploy.demo.children import Child, without_goals
 from deploy.demo.journey import Journey
 from tests.fault.history import Act, Answer, History
 from tests.fault.stand import Stand
@@ -27,6 +28,7 @@ AGAIN_SECONDS = 0.2
 LAST_CHILD = 0.6  # of the run: who is referred later could not come far
 PATIENCE_SECONDS = 300  # of hubs and staff: something they need is away most of the time
 CHILD_SECONDS = 4.0  # between the referrals of two children
+NOT_YET = 401  # a service whose clock is wrong knows no token; its staff sign in again
 
 
 class Light:
@@ -39,7 +41,7 @@ class Light:
         self.tellers = tellers or stand.names
         self.urls = {name: stand.url(name) for name in self.tellers}
         self.youths = [UUID(int=self.chance.getrandbits(128)) for _ in range(YOUTHS)]
-        self.sent = 0
+        self.sent = self.told = 0
 
     async def run(self, *, events_per_second: float, until: asyncio.Event) -> None:
         """A client that had to wait makes up for it: what was lost in faults is sent later."""
@@ -77,6 +79,8 @@ class Light:
                 break
             await asyncio.sleep(AGAIN_SECONDS)
             answer = await self.send(http, act, body)
+        if answer == "ok":
+            self.told += len(streams)
         if answer == "ok" and repeat:
             await self.send(http, act, body)
         if answer == "fail":
@@ -98,19 +102,40 @@ class Light:
         return answer  # type: ignore[return-value]
 
 
+@asynccontextmanager
+async def loaded(light: Light, events_per_second: float) -> AsyncIterator[None]:
+    """The clients are at work inside the block; after it all of them have their answers."""
+    ended = asyncio.Event()
+    load = asyncio.create_task(light.run(events_per_second=events_per_second, until=ended))
+    try:
+        yield
+    finally:
+        ended.set()
+        await load
+        light.history.close()
+
+
 class Children:
     """Hubs refer children and staff act on them, all through the gateway, while it breaks."""
 
     def __init__(self, cast: Cast, history: History, count: int) -> None:
-        actors.PATIENCE_SECONDS = PATIENCE_SECONDS
         self.cast, self.history = cast, history
         self.journeys = cast.journeys(count)
+        self.signs = [f"{n}q{cast.seed}xzvk" for n in range(count)]  # stand nowhere else
+        for journey, sign in zip(self.journeys, self.signs, strict=True):
+            journey.child = marked(journey.child, sign)
         for journey in self.journeys[1::4]:
             journey.sent = 3
         for journey in self.journeys[2::4]:
             journey.child, journey.amended = without_goals(journey.child), True
         self.begun: list[Journey] = []
         self.refused: list[str] = []
+
+    @property
+    def private(self) -> list[str]:
+        """Words of these children that no log and no record may say."""
+        births = (journey.child.birth_date.isoformat() for journey in self.begun)
+        return [*self.signs, *births, *(journey.child.member_id for journey in self.begun)]
 
     async def run(self, *, seconds: float) -> None:
         """Begin with a child every few seconds; returns when all of them are in service."""
@@ -142,3 +167,29 @@ class Children:
             await self.cast.see(self.begun)
         account = await self.cast.settled([j.referral_id for j in self.begun])
         return [f"{line.placer}: {p}" for line in account.lines for p in line.problems]
+
+
+def marked(child: Child, sign: str) -> Child:
+    """The same child; whatever is said of it in words carries the sign."""
+    return replace(
+        child,
+        given=f"Giv{sign}",
+        family=f"Fam{sign}",
+        guardian=f"Gua{sign}",
+        mrn=f"MRN-{sign}",
+        goals=tuple(f"{goal} {sign}" for goal in child.goals),
+    )
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Hubs and staff wait longer than in a demonstration, and sign in again where they must."""
+    before, away = actors.PATIENCE_SECONDS, set(actors.AWAY)
+    actors.PATIENCE_SECONDS = PATIENCE_SECONDS
+    actors.AWAY.add(NOT_YET)
+    try:
+        yield
+    finally:
+        actors.PATIENCE_SECONDS = before
+        actors.AWAY.clear()
+        actors.AWAY.update(away)

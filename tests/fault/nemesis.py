@@ -15,14 +15,22 @@ from deploy.local.postgres import until_answers
 from services.chassis.db import connect
 from services.chassis.envelope import to_headers
 from services.chassis.outbox import envelope
+from tests.fault import clocks
 from tests.fault import stand as damages
 from tests.fault.history import History
-from tests.fault.stand import Stand, partitions_of
+from tests.fault.proxy import Proxy
+from tests.fault.stand import Stand, delete_topic, partitions_of
 
-LONGEST_QUIET_SECONDS = 3.0
+LONGEST_QUIET_SECONDS = 2.5
 AWAY = (KafkaError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 INJECTED = 40  # events told again at once, by nobody's relay
 PAUSES = (1.0, 5.0)
+MISSING = (1.0, 4.0)
+CUTS = (1.0, 6.0)
+JUMPS = (2.0, 6.0)  # seconds for which a clock is wrong
+HOUR = 3600
+
+LONGEST = 3.0  # times the seconds asked for, on a machine too slow for enough of it
 
 Act = Callable[["Nemesis"], object]
 
@@ -39,19 +47,33 @@ class Nemesis:
         self.chance = random.Random(f"nemesis {seed}")
         self.records = Records(stand)
 
-    async def run(self, *, seconds: float, decks: Sequence[Mapping[str, Act]]) -> None:
-        until = asyncio.get_running_loop().time() + seconds
+    async def run(
+        self,
+        *,
+        seconds: float,
+        decks: Sequence[Mapping[str, Act]],
+        enough: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """For so long, and then until it is enough; at most three times as long."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+
+        def over() -> bool:
+            passed = loop.time() - begun
+            return passed > seconds and (enough() or passed > LONGEST * seconds)
+
         async with asyncio.TaskGroup() as tracks:
             tracks.create_task(asyncio.sleep(seconds))  # also when there is nothing to break
             for number, deck in enumerate(filter(None, decks)):
                 chance = random.Random(f"{self.chance.random()} {number}")
-                tracks.create_task(self.track(deck, chance, until))
+                tracks.create_task(self.track(deck, chance, over))
 
-    async def track(self, deck: Mapping[str, Act], chance: random.Random, until: float) -> None:
-        loop = asyncio.get_running_loop()
+    async def track(
+        self, deck: Mapping[str, Act], chance: random.Random, over: Callable[[], bool]
+    ) -> None:
         for name in shuffled(sorted(deck), chance):
             await asyncio.sleep(chance.uniform(0.1, LONGEST_QUIET_SECONDS))
-            if loop.time() > until:
+            if over():
                 return
             fault = self.history.fault(name)
             try:
@@ -162,6 +184,21 @@ def broker(signal: int) -> Act:
     return act
 
 
+async def topic_missing(nemesis: Nemesis) -> None:
+    """A topic is gone, and a service that hears or fills it starts without it; then it is there."""
+    stand, records = nemesis.stand, nemesis.records
+    topic, begins = nemesis.chance.choice(stand.topics), nemesis.chance.choice(stand.names)
+    async with asyncio.timeout(30):
+        before = await records.there()
+        await delete_topic(stand.kafka.address, topic)
+    try:
+        await killed(begins, SIGKILL)(nemesis)  # type: ignore[misc]
+        await asyncio.sleep(nemesis.chance.uniform(*MISSING))
+    finally:
+        await nemesis.apart(stand.until_kafka_is_ready)
+        records.gone += max(0, before - await records.there())
+
+
 async def partition_added(nemesis: Nemesis) -> None:
     topic = nemesis.chance.choice(nemesis.stand.topics)
     await nemesis.apart(nemesis.stand.add_partition, topic)
@@ -214,6 +251,51 @@ async def inject(
             await producer.stop()
 
 
+# --- Of what lies between, and of clocks ---------------------------------------------------------
+
+
+def slow(proxy: Proxy) -> None:
+    proxy.delay_seconds = 0.03
+
+
+FAR = ("postgres", "kafka")
+WAYS: dict[str, Callable[[Proxy], object]] = {
+    "reset": Proxy.reset,
+    "cut off": Proxy.cut,
+    "stalled": Proxy.stall,
+    "slow": slow,
+}
+
+
+def on_the_way(to: str, act: Callable[[Proxy], object]) -> Act:
+    """What happens to the connections of the stand's far service, for a while."""
+
+    async def acted(nemesis: Nemesis) -> None:
+        network = nemesis.stand.network
+        if network is None:
+            raise OSError("No service of this stand is far.")
+        await nemesis.apart(network.do, to, act)
+        try:
+            await asyncio.sleep(nemesis.chance.uniform(*CUTS))
+        finally:
+            await nemesis.apart(network.do, to, Proxy.heal)
+
+    return acted
+
+
+def clock_moved(part: str, seconds: int) -> Act:
+    """The machine clock of one process jumps, and after a while jumps back."""
+
+    async def act(nemesis: Nemesis) -> None:
+        nemesis.stand.move_clock(part, f"{seconds:+}s")
+        try:
+            await asyncio.sleep(clocks.SEEN_SECONDS + nemesis.chance.uniform(*JUMPS))
+        finally:
+            nemesis.stand.move_clock(part, clocks.RIGHT)
+
+    return act
+
+
 # --- Decks ---------------------------------------------------------------------------------------
 
 
@@ -242,4 +324,15 @@ KAFKA: dict[str, Act] = {
     "log cut": loses(damages.cut),
     "log grown again": loses(damages.empty),
     "offsets deleted": loses(damages.forget_offsets),
+    "topic missing": topic_missing,
 }
+# On the way of one service, the stand's far one. Clocks are moved of what keeps no children
+# waiting: business time is the clock of a service, and what falls due in an hour is due then.
+AROUND: dict[str, Act] = {
+    **{f"{what} from {to}": on_the_way(to, act) for what, act in WAYS.items() for to in FAR},
+    "clock of documentation an hour ahead": clock_moved("documentation", HOUR),
+    "clock of documentation an hour behind": clock_moved("documentation", -HOUR),
+    "clock of scheduling an hour behind": clock_moved("scheduling", -HOUR),
+}
+if not clocks.library():
+    AROUND = {name: act for name, act in AROUND.items() if not name.startswith("clock")}

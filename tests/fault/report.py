@@ -93,7 +93,7 @@ def rows(outcome: Outcome, faults: Counter[str]) -> list[tuple[str, str]]:
     )
     kinds = ", ".join(f"{name} x {n}" if n > 1 else name for name, n in sorted(faults.items()))
     return [
-        ("load", f"{outcome.seconds:.0f} s"),
+        ("load and faults", f"{outcome.seconds:.0f} s"),
         ("faults", f"{faults.total()}: {kinds}"),
         ("operations", f"{len(outcome.history.acts)}, of them acknowledged {outcome.acknowledged}"),
         ("ambiguous answers", f"{outcome.ambiguous} (answers: {statuses}; 0 is none at all)"),

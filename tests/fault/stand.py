@@ -4,7 +4,9 @@
 """
 
 import asyncio
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from signal import SIGCONT, SIGKILL
@@ -12,15 +14,18 @@ from signal import SIGCONT, SIGKILL
 import asyncpg
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
-from deploy.local.kafka import silent_client
-from deploy.local.machine import wait_until
-from deploy.local.part import Part
-from deploy.local.postgres import make_database, until_answers
-from deploy.local.stack import READY_SECONDS, SERVICES, Stack
+from deploy.local.kafka import Kafka, silent_client
+from deploy.local.machine import free_ports, wait_until
+from deploy.local.part import Part, write
+from deploy.local.postgres import Postgres, make_database, until_answers
+from deploy.local.stack import READY_SECONDS, SERVICES, Addresses, Stack
 from services.chassis.migrate import migrate
+from tests.fault import clocks
 from tests.fault.light import HEARS, TABLES
+from tests.fault.network import Network, TwoDoors
 
 GONE_SECONDS = 30
+FAR_PORTS = ("postgres-far", "kafka-far", "kafka-second")  # of the far service's network
 
 
 class Stand(Stack):
@@ -29,10 +34,45 @@ class Stand(Stack):
     names: tuple[str, ...] = SERVICES
     light_only = False  # the light load and nothing else
 
-    def __init__(self, home: Path, *, weakness: str = "", simulators: bool = True) -> None:
+    def __init__(
+        self, home: Path, *, weakness: str = "", simulators: bool = True, far: str = ""
+    ) -> None:
+        """`far` is the service that reaches PostgreSQL and Kafka through `network` alone."""
         super().__init__(home, simulators=simulators, clock="demo")
-        self.weakness = weakness
+        self.weakness, self.far = weakness, far
         self.traces = "none"  # a trace page would be one more process, and nobody reads it here
+        self.network: Network | None = None
+
+    def up(self) -> Addresses:
+        addresses = super().up()
+        for part in self.everything():
+            self.move_clock(part.name, clocks.RIGHT)
+        return addresses
+
+    def down(self) -> None:
+        super().down()
+        if self.network:
+            self.network.close()
+            self.network = None
+
+    def choose_ports(self) -> None:
+        super().choose_ports()
+        if self.far and not self.network:
+            ports = self.ports() | dict(zip(FAR_PORTS, free_ports(3), strict=True))
+            write(self.home / "ports.json", json.dumps(ports, indent=1))
+            self.network = Network(
+                {
+                    "postgres": (ports["postgres-far"], ports["postgres"]),
+                    "kafka": (ports["kafka-far"], ports["kafka-second"]),
+                }
+            )
+
+    @property
+    def kafka(self) -> Kafka:
+        if not self.far:
+            return super().kafka
+        ports = map(self.port, ("kafka", "controller", "kafka-second", "kafka-far"))
+        return TwoDoors(self.home / "kafka", *ports)
 
     @property
     def listeners(self) -> list[tuple[str, str]]:
@@ -43,11 +83,34 @@ class Stand(Stack):
     def topics(self) -> list[str]:
         return [f"{name}.v1" for name in self.names]
 
+    def infrastructure(self) -> list[Part]:
+        postgres, *others = super().infrastructure()
+        return [self.with_clock(postgres), *others]
+
     def service(self, name: str) -> Part:
         part = super().service(name)
         command = [part.command[0], "-m", "tests.fault.process", name]
         command += ["alone"] if self.light_only else []
-        return replace(part, command=command, env=part.env | {"WEAKNESS": self.weakness})
+        env = part.env | {"WEAKNESS": self.weakness}
+        env |= self.detour(name) if self.far == name else {}
+        return self.with_clock(replace(part, command=command, env=env))
+
+    def detour(self, name: str) -> dict[str, str]:
+        far = self.port("postgres-far")
+        return {
+            "WAYPOST_DATABASE_DSN": re.sub(r":\d+/", f":{far}/", self.dsn(name)),
+            "WAYPOST_KAFKA_SERVERS": f"127.0.0.1:{self.port('kafka-far')}",
+        }
+
+    def with_clock(self, part: Part) -> Part:
+        return clocks.movable(part, self.clock_of(part.name))
+
+    def clock_of(self, part: str) -> Path:
+        """Where this part's machine clock is moved; PostgreSQL has an account of its own."""
+        return (self.postgres.home if part == "postgres" else self.home) / f"{part}.moved"
+
+    def move_clock(self, part: str, by: str) -> None:
+        clocks.move(self.clock_of(part), by)
 
     async def make_databases(self) -> None:
         superuser = self.postgres.dsn()
@@ -73,6 +136,11 @@ class Stand(Stack):
             wait_until(lambda n=name: self.pid(n) not in (None, before[n]), 60, f"{name} stayed")  # type: ignore[misc]
             self.wait_for(name)
 
+    def said(self) -> list[Path]:
+        """Where nothing of a child may stand: every log, and every segment of Kafka."""
+        logs = [*self.folder.log.iterdir(), self.home / "gateway/access.log"]
+        return [*logs, *self.kafka.data.rglob("*.log")]
+
     # --- What can happen to Kafka ----------------------------------------------------------------
 
     def kafka_loses(self, damage: Callable[["Stand"], None]) -> None:
@@ -92,7 +160,10 @@ class Stand(Stack):
 
     def heal(self) -> None:
         """End whatever holds a part down or still; returns when everything can work."""
+        if self.network:
+            self.network.heal()
         for part in self.everything():
+            self.move_clock(part.name, clocks.RIGHT)
             self.kill(part.name, SIGCONT)
             self.folder.held(part.name).unlink(missing_ok=True)
         self.wait_for_everything()
@@ -102,7 +173,7 @@ class Stand(Stack):
 class Bare(Stand):
     """A producer, a consumer, PostgreSQL and Kafka."""
 
-    names = ("referral", "scheduling")
+    names: tuple[str, ...] = ("referral", "scheduling")
     light_only = True
 
     def __init__(self, home: Path, *, weakness: str = "") -> None:
@@ -114,6 +185,27 @@ class Bare(Stand):
     @property
     def listeners(self) -> list[tuple[str, str]]:
         return [("scheduling", "referral")]
+
+
+class Lone(Bare):
+    """One service and its PostgreSQL; no Kafka, which it does not need to answer."""
+
+    names = ("referral",)
+    settings: Mapping[str, str] = {}  # of PostgreSQL
+
+    @property
+    def postgres(self) -> Postgres:
+        return replace(super().postgres, settings=dict(self.settings))
+
+    @property
+    def listeners(self) -> list[tuple[str, str]]:
+        return []
+
+    def infrastructure(self) -> list[Part]:
+        return [self.postgres.part()]
+
+    async def make_topics(self) -> None:
+        """There is nowhere to make them."""
 
 
 # --- Damages -------------------------------------------------------------------------------------
@@ -157,6 +249,16 @@ async def add_partition(address: str, topic: str) -> None:
         await admin.start()
         try:
             await admin.create_partitions({topic: NewPartitions(total_count=number + 1)})
+        finally:
+            await admin.close()
+
+
+async def delete_topic(address: str, topic: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    with silent_client():
+        await admin.start()
+        try:
+            await admin.delete_topics([topic])
         finally:
             await admin.close()
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.fault.checker import Effect, Found, Stored, judge
+from tests.fault.checker import Effect, Found, Stored, judge, said
 from tests.fault.history import Act, Answer, History
 
 LISTENERS = [("scheduling", "referral")]
@@ -110,3 +110,11 @@ def test_an_act_that_was_refused_and_is_there_is_a_ghost(
     verdict = judge(history(tmp_path, "fail"), change(), LISTENERS)
 
     assert verdict.counts["ghost"] == 1
+
+
+def test_a_word_of_a_child_in_a_log_is_found(tmp_path: Path) -> None:
+    clean, dirty = tmp_path / "clean.log", tmp_path / "dirty.log"
+    clean.write_text("started\n")
+    dirty.write_bytes(b"\x00started for Fam0q31xzvk\n")
+
+    assert said(tmp_path, [clean, dirty], ["0q31xzvk"]) == ["a word of a child in dirty.log"]

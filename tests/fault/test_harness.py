@@ -6,21 +6,31 @@ it. The same fault without the weakness is green: so it was the weakness that wa
 
 import asyncio
 import itertools
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from signal import SIGKILL
 
 import pytest
 
-from tests.fault import harness
+from tests.fault import clocks, harness
 from tests.fault import stand as damages
-from tests.fault.nemesis import Act, Nemesis, database_stops, killed, loses
+from tests.fault.nemesis import (
+    HOUR,
+    Act,
+    Nemesis,
+    clock_moved,
+    database_stops,
+    killed,
+    loses,
+)
 from tests.fault.report import Outcome
 from tests.fault.stand import Bare
 
 SECONDS, RATE = 4.0, 400.0
 NEVER_SECONDS = 4.0  # a run that cannot recover need not be waited for as long
 RECOVERY_SECONDS = 90.0  # this machine may run other tests, too
+ONE_KILL_SECONDS = 15.0  # after one process was killed, on a machine that has nothing else to do
 
 
 async def broker_away(nemesis: Nemesis) -> None:
@@ -43,12 +53,31 @@ async def wiped_unread(nemesis: Nemesis) -> None:
     await nemesis.apart(stand.start, "scheduling")
 
 
+async def clock_goes_back_over_a_lost_log(nemesis: Nemesis) -> None:
+    """A consumer an hour ahead begins to ask for what the log has lost; then its clock is right."""
+    stand = nemesis.stand
+    stand.move_clock("scheduling", f"{HOUR:+}s")
+    try:
+        await wiped_unread(nemesis)
+        await asyncio.sleep(3)  # not a wait for anything: as long as this lasts
+    finally:
+        stand.move_clock("scheduling", clocks.RIGHT)
+
+
 DATABASE = {"postgres stops at once": database_stops}
 CONSUMER = {"kill -9 scheduling": killed("scheduling", SIGKILL)}
 OFFSETS = {"offsets deleted": loses(damages.forget_offsets)}
 AWAY = {"kafka away": broker_away}
 WIPED = {"log wiped unread": wiped_unread}
 NOTHING: Mapping[str, Act] = {}
+BACK = {"clock goes back over a lost log": clock_goes_back_over_a_lost_log}
+CLOCKS = {
+    "a producer an hour ahead": clock_moved("referral", HOUR),
+    "a producer an hour behind": clock_moved("referral", -HOUR),
+    "a consumer an hour ahead": clock_moved("scheduling", HOUR),
+    "a consumer an hour behind": clock_moved("scheduling", -HOUR),
+    "PostgreSQL two hours ahead": clock_moved("postgres", 2 * HOUR),
+}
 
 pytestmark = pytest.mark.kafka
 
@@ -77,7 +106,7 @@ def run(bare: Bare, faults: Mapping[str, Act], *, weakness: str, patience: float
             events_per_second=RATE,
             decks=[faults],
             tellers=["referral"],
-            patience=patience,
+            recovers_in=patience,
         )
     )
 
@@ -101,6 +130,16 @@ FATAL = pytest.mark.parametrize(
 )
 
 
+MOVED = pytest.mark.parametrize(
+    ("weakness", "faults"),
+    [
+        *(pytest.param("wire-only", {name: act}, id=name) for name, act in CLOCKS.items()),
+        pytest.param("", BACK, id="back over a lost log"),
+    ],
+)
+QUIET = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) == 1
+
+
 @SURVIVED
 def test_what_we_survive_is_green(bare: Bare, weakness: str, faults: Mapping[str, Act]) -> None:
     outcome = run(bare, faults, weakness=weakness, patience=RECOVERY_SECONDS)
@@ -108,6 +147,28 @@ def test_what_we_survive_is_green(bare: Bare, weakness: str, faults: Mapping[str
     assert outcome.red == []
     assert outcome.events > 0
     assert len(outcome.history.faults) >= 1
+
+
+@pytest.mark.skipif(
+    not clocks.library(), reason="no libfaketime: deploy/local/packages.sh faketime installs it"
+)
+@MOVED
+def test_no_clock_that_jumps_loses_doubles_or_reorders(
+    bare: Bare, weakness: str, faults: Mapping[str, Act]
+) -> None:
+    outcome = run(bare, faults, weakness=weakness, patience=RECOVERY_SECONDS)
+
+    assert outcome.red == []
+    assert len(outcome.history.faults) >= 1
+
+
+def test_a_process_that_was_killed_has_caught_up_within_fifteen_seconds(bare: Bare) -> None:
+    outcome = run(bare, CONSUMER, weakness="", patience=RECOVERY_SECONDS)
+
+    assert outcome.red == []
+    assert len(outcome.history.faults) >= 1
+    assert outcome.recovery is not None
+    assert outcome.recovery <= (ONE_KILL_SECONDS if QUIET else RECOVERY_SECONDS)
 
 
 @FATAL

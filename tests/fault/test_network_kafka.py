@@ -1,17 +1,16 @@
 """A consumer cut off from Kafka, reset, stalled or slowed: it lags, and then it has everything."""
 
 import asyncio
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from signal import SIGKILL
 
 import pytest
 
-from deploy.local.kafka import Kafka, Topics, create_topics, until_ready
+from deploy.local.kafka import Topics, create_topics, until_ready
 from deploy.local.machine import free_ports
 from deploy.local.part import recorded, start
 from services.chassis.db import Pool
@@ -19,6 +18,7 @@ from tests.chassis.kafka_rig import World, upto
 from tests.chassis.rig import Rig
 from tests.chassis.waiting import until
 from tests.conftest import OpenDatabase
+from tests.fault.network import TwoDoors
 from tests.fault.proxy import Proxy, proxy_to
 from tests.fault.test_network import slow
 from tests.kafka import apart
@@ -27,22 +27,6 @@ from tests.postgres import Server
 EACH = 5
 
 Fault = Callable[[Proxy], None]
-
-
-@dataclass(frozen=True)
-class TwoDoors(Kafka):
-    """A node with a second listener, which it tells its clients to find behind a proxy."""
-
-    second: int = 0
-    proxy: int = 0
-
-    def prepare(self) -> None:
-        super().prepare()
-        text = self.settings.read_text()
-        text = re.sub(r"(?m)^listeners=(.*)$", rf"listeners=\1,P://127.0.0.1:{self.second}", text)
-        text = re.sub(r"(?m)^(advertised\.listeners=.*)$", rf"\1,P://127.0.0.1:{self.proxy}", text)
-        names = ",".join(f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER", "P"))
-        self.settings.write_text(f"{text}listener.security.protocol.map={names}\n")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 
 from faststream import AckPolicy
 
-from services.chassis import consumer, loops, relay
+from services.chassis import consumer, db, loops, relay
 from services.chassis.db import Connection, Pool, Record, transaction
 from services.chassis.envelope import Envelope, to_headers
 from services.chassis.inbox import Inbox
@@ -88,10 +88,16 @@ def mark_before_ack() -> None:
     Relay.send = send  # type: ignore[method-assign]
 
 
+def late_commit() -> None:
+    """PostgreSQL says that it has committed before that is on disk."""
+    db.LIMITS["synchronous_commit"] = "off"
+
+
 WEAKNESSES: dict[str, Sequence[Callable[[], None]]] = {
     "auto-commit": (auto_commit, no_catch_up),
     "high-water": (high_water, no_catch_up),
     "no-cursor": (no_cursor, no_catch_up),
+    "late-commit": (late_commit,),
     "mark-before-ack": (mark_before_ack, no_catch_up),
     "no-catch-up": (no_catch_up,),
     "wire-only": (no_catch_up,),
