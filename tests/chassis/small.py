@@ -67,6 +67,16 @@ async def slow(seconds: float, request: Request) -> None:
         await conn.execute("SELECT pg_sleep($1)", seconds)
 
 
+@door.post("/pairs/{stream}/{seconds}")
+async def pair(stream: UUID, seconds: float, request: Request) -> None:
+    """Two events, and a while between them: both or neither."""
+    context: Context = request.app.state.context
+    async with transaction(context.pool) as conn:
+        await outbox.append(conn, Noted(youth_id=stream, n=1), at=context.clock.now())
+        await conn.execute("SELECT pg_sleep($1)", seconds)
+        await outbox.append(conn, Noted(youth_id=stream, n=2), at=context.clock.now())
+
+
 @door.get("/streams/of/{peer}")
 async def ask(peer: str, request: Request) -> Any:
     context: Context = request.app.state.context

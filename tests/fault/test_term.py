@@ -1,0 +1,111 @@
+"""TERM in the middle of something (P8): what is in hand is finished, nothing is half done."""
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import httpx
+
+from services.chassis.db import Pool
+from tests.chassis.kafka_rig import World, upto
+from tests.chassis.processes import Small, environments
+from tests.chassis.waiting import until
+from tests.kafka import Broker
+from tests.postgres import Server
+
+TERMS = 100
+EACH = 4  # events of each of eight streams between two of them
+MOST = 16  # events into a batch of up to thirty-two
+END_SECONDS = 20.0
+IN_HAND = 8
+
+
+@contextmanager
+def service(tmp_path: Path, settings: dict[str, str]) -> "Iterator[subprocess.Popen[str]]":
+    with (tmp_path / "again.log").open("a") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.fault.again", "scheduling"],
+            env=os.environ | settings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    with process:
+        yield process
+        assert process.stdin
+        process.stdin.close()
+
+
+async def test_a_hundred_terms_in_mid_batch_repeat_and_lose_nothing(
+    world: World, tmp_path: Path, server: Server, kafka: Broker
+) -> None:
+    """In each life some events are handled, and TERM comes with the batch still open."""
+    dsns = {"scheduling": server.dsn("two"), "referral": server.dsn("one")}
+    settings = environments(tmp_path, dsns, kafka=kafka.address)["scheduling"]
+    chance = random.Random(8)
+    world.start("relay")
+    ends = list[tuple[int, float]]()
+    with service(tmp_path, settings) as again:
+        for _ in range(TERMS):
+            await world.append(EACH)
+            ends.append(await one_life(again, chance.randint(1, MOST)))
+
+    assert {status for status, _ in ends} == {0}
+    assert max(seconds for _, seconds in ends) <= END_SECONDS
+    last = Small("scheduling", tmp_path, settings)
+    try:
+        await asyncio.to_thread(last.until_ready)
+        await until(world.numbers, upto(TERMS * EACH), seconds=120)
+    finally:
+        assert last.end() == 0
+
+
+async def one_life(again: "subprocess.Popen[str]", events: int) -> tuple[int, float]:
+    def lived() -> str:
+        assert again.stdin
+        assert again.stdout
+        again.stdin.write(f"{events}\n")
+        again.stdin.flush()
+        return again.stdout.readline()
+
+    status, seconds = (await asyncio.to_thread(lived)).split()
+    return int(status), float(seconds)
+
+
+async def test_what_is_in_hand_when_term_comes_is_finished_and_answered(
+    tmp_path: Path, server: Server, pool: Pool
+) -> None:
+    settings = environments(tmp_path, {"referral": server.dsn("one")})["referral"]
+    small = Small("referral", tmp_path, settings)
+    small.until_ready()
+    streams = [uuid4() for _ in range(IN_HAND)]
+    async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
+        asked = [
+            asyncio.create_task(http.post(f"{small.url}/pairs/{stream}/1.5")) for stream in streams
+        ]
+        await until(lambda: sleeping(pool), IN_HAND)
+
+        assert await asyncio.to_thread(small.end) == 0
+        answers = await asyncio.gather(*asked)
+
+    assert [answer.status_code for answer in answers] == [200] * IN_HAND
+    assert await told(pool) == dict.fromkeys(streams, 2)
+
+
+async def sleeping(pool: Pool) -> int:
+    found: int = await pool.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = 'one' AND query LIKE '%pg_sleep($1)'"
+    )
+    return found
+
+
+async def told(pool: Pool) -> dict[UUID, int]:
+    rows = await pool.fetch("SELECT stream_id, count(*) FROM event GROUP BY 1")
+    return {row[0]: row[1] for row in rows}
