@@ -1,6 +1,8 @@
 """Two releases side by side: the older lets wait what it does not know, the newer applies it."""
 
+import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -15,6 +17,8 @@ from tests.chassis.rig import applied
 from tests.chassis.waiting import until
 from tests.kafka import Broker
 from tests.postgres import Server
+
+STREAMS = 20
 
 Run = Callable[[str, str], Small]
 
@@ -85,6 +89,99 @@ async def test_a_field_that_a_consumer_does_not_know_is_kept_while_its_event_wai
         "SELECT body FROM inbox_waiting WHERE stream_id = $1 AND sequence = 2", one
     )
     assert b'"more":"told by version 2"' in body
+
+
+async def test_a_mixed_upgrade_under_load_loses_doubles_and_reorders_nothing(
+    tmp_path: Path, server: Server, kafka: Broker, pool: Pool, hears: Pool
+) -> None:
+    """Two of each, one of them upgraded before the other, while both are being used."""
+    dsns = {"referral": server.dsn("one"), "scheduling": server.dsn("two")}
+    streams, upgraded, over = [uuid4() for _ in range(STREAMS)], asyncio.Event(), asyncio.Event()
+    async with AsyncExitStack() as stack:
+
+        async def start(name: str, instance: str, version: str) -> Small:
+            settings = environments(tmp_path, dsns, kafka=kafka.address)[name]
+            more = {"WAYPOST_INSTANCE": instance, "VERSION": version}
+            small = Small(name, tmp_path, settings | more)
+            stack.callback(small.end)
+            await asyncio.to_thread(small.until_ready)
+            return small
+
+        old_hearer = await start("scheduling", "a", "1")
+        hearer = await start("scheduling", "b", "1")
+        tellers = [await start("referral", "a", "1"), await start("referral", "b", "1")]
+        load = asyncio.create_task(tell_on(pool, tellers, streams, upgraded, over))
+        assert await ended(hearer) == 0
+        await start("scheduling", "b", "2")  # beside the old one, which hears the same topic
+        old = tellers.pop()
+        assert await ended(old) == 0
+        tellers.insert(
+            0, await start("referral", "b", "2")
+        )  # tells a type that the other does not know
+        upgraded.set()
+        await until(lambda: any_held(hears, streams), True)
+        assert await ended(old_hearer) == 0
+        await start("scheduling", "a", "2")
+        assert await ended(tellers.pop()) == 0
+        over.set()
+        told = await load
+
+        assert told > 0
+        await until(lambda: alike(hears, streams, told), True)
+        assert not await any_held(hears, streams)
+
+
+async def tell_on(
+    pool: Pool,
+    tellers: list[Small],
+    streams: list[UUID],
+    upgraded: asyncio.Event,
+    over: asyncio.Event,
+) -> int:
+    """Tell all streams their next event, again and again; who is asked may end: ask another.
+
+    Gives how many each has. From the upgrade on every third is of the new type, which only the
+    first teller knows.
+    """
+    n = 0
+    async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+        while not over.is_set():
+            n += 1
+            new = upgraded.is_set() and n % 3 == 0
+            path = "notices" if new else "notes"
+
+            async def tell_one(stream: UUID, path: str = path, n: int = n) -> None:
+                async with asyncio.timeout(60):
+                    while await head(pool, stream) < n:
+                        teller = tellers[0 if path == "notices" else n % len(tellers)]
+                        with suppress(httpx.HTTPError):
+                            await http.post(f"{teller.url}/{path}/{stream}/{n}")
+
+            await asyncio.gather(*map(tell_one, streams))
+    return n
+
+
+async def head(pool: Pool, stream: UUID) -> int:
+    query = "SELECT last_sequence FROM stream WHERE stream_id = $1"
+    return await pool.fetchval(query, stream) or 0
+
+
+async def ended(small: Small) -> int:
+    return await asyncio.to_thread(small.end)
+
+
+async def any_held(pool: Pool, streams: list[UUID]) -> bool:
+    """Whether one of these waits because its type is not known."""
+    found = await pool.fetchval(
+        "SELECT true FROM inbox_waiting WHERE stream_id = ANY ($1) AND reason = 'unknown-type'",
+        streams,
+    )
+    return found is True
+
+
+async def alike(pool: Pool, streams: list[UUID], told: int) -> bool:
+    found, all_ = await applied(pool), list(range(1, told + 1))
+    return all(found.get(Stream(stream, "referral")) == all_ for stream in streams)
 
 
 async def tell(teller: Small, *paths: str) -> None:
