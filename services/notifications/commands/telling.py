@@ -61,12 +61,8 @@ class Attempt:
 
 async def message(conn: Connection, delivery_id: UUID) -> Message | None:
     """The message as it stands; None once it is closed."""
-    delivery = await deliveries.delivery_by_id(conn, delivery_id)
-    if delivery.state is not State.QUEUED:
-        return None
-    subscription = await subscriptions.subscription_by_id(conn, delivery.subscription_id)
-    assert subscription  # noqa: S101 (a foreign key: there is no delivery without)
-    return Message(delivery, subscription)
+    delivery, subscription = await deliveries.delivery_and_subscription(conn, delivery_id)
+    return Message(delivery, subscription) if delivery.state is State.QUEUED else None
 
 
 async def begin_attempt(

@@ -14,6 +14,7 @@ from services.notifications.domain.subscriptions import (
     State,
     Subscription,
 )
+from services.notifications.store.subscriptions import subscription_of
 
 
 async def add_sign(
@@ -77,7 +78,26 @@ async def delivery_by_id(conn: Connection, id_: UUID) -> Delivery:
         id_,
     )
     assert row  # noqa: S101 (see above)
-    return delivery_of(row)
+    return delivery_of(row, row["youth_id"])
+
+
+async def delivery_and_subscription(conn: Connection, id_: UUID) -> tuple[Delivery, Subscription]:
+    """A delivery that work names, and the subscription that it belongs to, as both stand."""
+    row = await conn.fetchrow(
+        """
+        SELECT d.delivery_id, d.kind, d.youth_id AS about, d.occurred_at, d.focus, d.state,
+               d.first_number, d.first_sent_at, d.attempts, s.subscription_id, s.client_id,
+               s.organisation_id, s.topic, s.youth_id, s.status, s.fault, s.resource, s.endpoint,
+               s.headers, s.timeout_seconds, s.ends_at, s.last_number, s.version, s.updated_at,
+               s.heartbeat_seconds, s.most_events, s.greeting, s.told_at
+          FROM delivery d
+          JOIN subscription s USING (subscription_id)
+         WHERE d.delivery_id = $1
+        """,
+        id_,
+    )
+    assert row  # noqa: S101 (deliveries are kept for good, and a foreign key holds the other)
+    return delivery_of(row, row["about"]), subscription_of(row)
 
 
 async def list_numbered(
@@ -97,7 +117,7 @@ async def list_numbered(
         """,
         *(subscription_id, since, until),
     )
-    return [delivery_of(row) for row in rows]
+    return [delivery_of(row, row["youth_id"]) for row in rows]
 
 
 async def list_unreadable(
@@ -269,13 +289,13 @@ async def list_backlogs(conn: Connection) -> Sequence[Record]:
     )
 
 
-def delivery_of(row: Record) -> Delivery:
+def delivery_of(row: Record, youth_id: UUID | None) -> Delivery:
     focus = focus_of(row["focus"])
     return Delivery(
         row["delivery_id"],
         row["subscription_id"],
         Kind(row["kind"]),
-        row["youth_id"],
+        youth_id,
         row["occurred_at"],
         focus,
         State(row["state"]),
