@@ -51,6 +51,7 @@ class OnSmallDisk(Lone):
 
 @pytest.fixture
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where PostgreSQL's own account can get to it, which is not below a test's folder."""
     disk = Path("/tmp") / f"waypost-{tmp_path_factory.mktemp('disk').parent.name}-disk"  # noqa: S108
     disk.mkdir(mode=0o755, exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=755", "tmpfs", str(disk)]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from signal import SIGKILL
 from uuid import UUID, uuid4
 
 import httpx
@@ -23,6 +24,7 @@ TERMS = 100
 EACH = 4  # events of each of eight streams between two of them
 MOST = 16  # events into a batch of up to thirty-two
 END_SECONDS = 20.0
+LIFE_SECONDS = 120  # a start on a machine that has other work, and an end
 IN_HAND = 8
 
 
@@ -36,11 +38,13 @@ def service(tmp_path: Path, settings: dict[str, str]) -> "Iterator[subprocess.Po
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            start_new_session=True,
         )
     with process:
-        yield process
-        assert process.stdin
-        process.stdin.close()
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, SIGKILL)  # with the life that it is in, should one hang
 
 
 async def test_a_hundred_terms_in_mid_batch_repeat_and_lose_nothing(
@@ -75,7 +79,10 @@ async def one_life(again: "subprocess.Popen[str]", events: int) -> tuple[int, fl
         again.stdin.flush()
         return again.stdout.readline()
 
-    status, seconds = (await asyncio.to_thread(lived)).split()
+    told = asyncio.create_task(asyncio.to_thread(lived))
+    done, _ = await asyncio.wait([told], timeout=LIFE_SECONDS)
+    assert done, f"no end within {LIFE_SECONDS} seconds"
+    status, seconds = told.result().split()
     return int(status), float(seconds)
 
 
