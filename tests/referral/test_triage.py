@@ -24,6 +24,7 @@ from contracts.events import (
 )
 from services.chassis.db import transaction
 from services.referral.commands.triage import looks_like
+from tests.referral.bundles import entry_of, of
 from tests.referral.desk import Desk, Office, refer
 from tests.referral.rig import Hub, example
 
@@ -376,6 +377,28 @@ async def test_a_hub_service_learned_by_telephone_lets_the_referral_go_on(
     assert amended.gaps == ()
     assert confirmed.hub_service == "in-home-therapy"
     assert await office.state(referred.referral_id) == "eligible"
+
+
+async def test_an_amendment_neither_ends_nor_begins_a_hub_that_staff_named(
+    office: Office, riverbend: Hub
+) -> None:
+    """To begin anew would hold the episode and close the hub's reads for nothing."""
+    sent = without_hub()
+    referred = await refer(riverbend, sent)
+    path = f"/api/referral/referrals/{referred.referral_id}/facts"
+    fact = {"hub": {"hub_service": "in-home-therapy", "begins": "2026-08-20"}}
+    await office.as_staff("POST", path, fact)
+    of(sent, "ServiceRequest")["priority"] = "urgent"
+    number = of(sent, "ServiceRequest")["identifier"][0]
+    url = f"ServiceRequest?identifier={number['system']}|{number['value']}"
+    entry_of(sent, "ServiceRequest")["request"] = {"method": "PUT", "url": url}
+
+    answer = await riverbend.refer(sent)
+
+    assert answer.status_code == 200, answer.text
+    assert len(await office.told(HubEngaged)) == 1
+    assert await office.told(HubDisengaged) == []
+    assert await office.state(referred.referral_id) == "pending_eligibility"
 
 
 async def test_a_hub_that_ended_by_telephone_is_told_as_ended_and_may_begin_again(

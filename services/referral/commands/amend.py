@@ -29,6 +29,7 @@ from services.referral.mapping.inbound.entries import Entry
 from services.referral.mapping.inbound.graph import Graph
 from services.referral.mapping.inbound.remarks import differing, other_task_number, remarks
 from services.referral.store import referrals, youths
+from services.referral.store.referrals import referral_facts
 from services.referral.store.tasks import Placer, TaskRow
 
 TAKEN_BACK = frozenset({"revoked", "entered-in-error"})
@@ -71,7 +72,8 @@ async def amend(
     if known.state not in ENDED:
         event = announce.amended(referral, changed_fields(before, after))
         await outbox.append(conn, event, at=case.now)
-        await announce.tell_hubs(conn, case.youth_id, after.hubs, was=was, now=case.now)
+        stand = (await referral_facts(conn, known.referral_id)).hubs  # one that staff named, too
+        await announce.tell_hubs(conn, case.youth_id, stand, was=was, now=case.now)
         await announce.tell_plan(conn, case, after.plan, plan_version)
     elif told_of != known.referral_id:
         await hub_days.tell_survivor(conn, told_of, was=was, now=case.now)

@@ -47,7 +47,7 @@ async def fill_youth(conn: Connection, facts: Facts, value: dict[str, Any]) -> N
 async def fill_hub(conn: Connection, facts: Facts, value: dict[str, Any], *, now: datetime) -> None:
     """A hub service is announced like one that the hub itself names, once."""
     hub = LearnedHub(
-        uuid5(facts.referral_id, "staff-hub"),
+        staff_facts.staff_hub_id(facts.referral_id),
         UUID(value["organisation_id"]) if value.get("organisation_id") else facts.organisation_id,
         HubService(value["hub_service"]),
         day_of(value.get("begins")),

@@ -14,6 +14,7 @@ from services.referral.mapping.mirror import body_of
 from services.referral.mapping.searching import found_by
 from services.referral.store import coverage, hubs, mirror, plans, submissions, youths
 from services.referral.store.mirror import Mirror
+from services.referral.store.staff_facts import staff_hub_id
 
 
 async def keep_entries(conn: Connection, case: Case) -> None:
@@ -44,7 +45,8 @@ async def keep_facts(
         await coverage.add_coverages(conn, youth_id, referral_id, intake.coverages)
     if intake.hubs or before:
         since = active(intake.hubs, case.today)
-        await hubs.add_hubs(conn, youth_id, referral_id, intake.hubs, since)
+        by_staff = staff_hub_id(referral_id)
+        await hubs.add_hubs(conn, youth_id, referral_id, intake.hubs, since, by_staff=by_staff)
         await remember_days(conn, referral_id, intake.hubs, today=case.today)
     if intake.documents or before:
         await plans.add_documents(conn, referral_id, intake.documents)

@@ -47,8 +47,13 @@ async def add_hubs(
     referral_id: UUID,
     hubs: Sequence[HubEnrolment],
     engaged_from: Mapping[UUID, date],
+    *,
+    by_staff: UUID,
 ) -> None:
-    """Store the hub services that now stand as evidence; what is evidence no more goes."""
+    """Store the hub services that now stand as evidence; what is evidence no more goes.
+
+    `by_staff`: the one that staff named, if any. What hubs send does not touch it.
+    """
     await conn.execute(
         """
         WITH told AS (
@@ -67,7 +72,7 @@ async def add_hubs(
                    engaged_from = excluded.engaged_from, updated_at = now()
         )
         DELETE FROM hub_enrolment
-         WHERE referral_id = $2 AND enrolment_id <> ALL ($3::uuid[])
+         WHERE referral_id = $2 AND enrolment_id <> ALL ($3::uuid[]) AND enrolment_id <> $10
         """,
         youth_id,
         referral_id,
@@ -78,6 +83,7 @@ async def add_hubs(
         [hub.ends for hub in hubs],
         [hub.holds for hub in hubs],
         [engaged_from.get(hub.enrolment_id) for hub in hubs],
+        by_staff,
     )
 
 

@@ -4,10 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from contracts.codes import GoalStatus, HubService
 from services.chassis.db import Connection
+
+
+def staff_hub_id(referral_id: UUID) -> UUID:
+    """The one hub service of a referral that staff named."""
+    return uuid5(referral_id, "staff-hub")
 
 
 async def add_staff_fact(
