@@ -1,5 +1,6 @@
 """The writing routes of referral and notifications, and what must hold of every answer there."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +57,11 @@ class Door:
         if path.startswith("/fhir/Task/"):
             sent["if-match"] = 'W/"1"'
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        return await self.http.request(method, path, content=body, headers=sent)
+        async with asyncio.timeout(60):  # 503 says that nothing was stored: hubs send again
+            while True:
+                answer = await self.http.request(method, path, content=body, headers=sent)
+                if answer.status_code != 503:
+                    return answer
 
     async def counts(self) -> dict[str, int]:
         tables = [*KEPT[self.service]]

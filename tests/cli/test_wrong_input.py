@@ -141,6 +141,18 @@ async def counts(pool: Pool) -> list[int]:
     return [await pool.fetchval(f"SELECT count(*) FROM {table}") for table in tables]  # noqa: S608
 
 
+async def test_an_agency_without_an_id_is_said_so(
+    pools: list[Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAYPOST_AGENCY_ID", "Northlight")
+    before = [await counts(pool) for pool in pools]
+
+    result = await asyncio.to_thread(waypost, *NPI)
+
+    assert (result.exit_code, told(result)) == (1, "WAYPOST_AGENCY_ID is not a UUID. ")
+    assert [await counts(pool) for pool in pools] == before
+
+
 NOWHERE = {
     "nobody listens": "postgresql://waypost@127.0.0.1:1/x",
     "no such database": None,

@@ -210,7 +210,7 @@ class Referred:
 
 
 async def refer(hub: Hub, bundle: object | None = None) -> Referred:
-    answer = await hub.refer(example("01") if bundle is None else bundle)
+    answer = await hub.insist(example("01") if bundle is None else bundle)
     assert answer.status_code == 200, answer.json()
     ids = [located(answer.json(), type_) for type_ in ("ServiceRequest", "Task", "Patient")]
     return Referred(*(id_.split("/")[1] for id_ in ids))
