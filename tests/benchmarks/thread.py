@@ -74,12 +74,13 @@ async def measure(stack: Stack, addresses: Addresses) -> None:
 
 
 def memory(stack: Stack) -> None:
-    """Resident memory; pages shared between processes count in each."""
-    found = {part.name: sum(map(resident, tree(stack.pid(part.name)))) for part in parts(stack)}
-    for name, kilobytes in found.items():
-        print(f"  {name:15} {kilobytes / 1024:6.0f} MB")
-    services = sum(found[name] for name in SERVICES) / 1024
-    print(f"idle: four services {services:.0f} MB, all parts {sum(found.values()) / 1024:.0f} MB")
+    """What is resident, and its fair share: a page that four processes share counts a quarter."""
+    found = {part.name: shares(stack.pid(part.name)) for part in parts(stack)}
+    for name, (resident, share) in found.items():
+        print(f"  {name:15} {resident:6.0f} MB resident, {share:4.0f} MB its share")
+    for what, names in (("four services", SERVICES), ("all parts", found)):
+        resident, share = (sum(found[name][i] for name in names) for i in (0, 1))
+        print(f"idle, {what}: {resident:.0f} MB resident, {share:.0f} MB their share")
 
 
 def parts(stack: Stack) -> list[Any]:
@@ -96,9 +97,15 @@ def tree(pid: int | None) -> Iterator[int]:
             yield from tree(int(child))
 
 
-def resident(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
+def shares(pid: int | None) -> tuple[float, float]:
+    """Megabytes resident and proportional of a process and all that it started."""
+    resident = share = 0
+    for one in tree(pid):
+        for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
+            name, _, size = line.partition(":")
+            resident += int(size.split()[0]) if name == "Rss" else 0
+            share += int(size.split()[0]) if name == "Pss" else 0
+    return resident / 1024, share / 1024
 
 
 def cpu_seconds(stack: Stack, *names: str) -> float:
