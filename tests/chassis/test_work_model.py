@@ -45,6 +45,7 @@ class WorkMachine(Machine):
         self.workers = {name: self.worker(name) for name in INSTANCES}
         self.in_hand: dict[str, list[InHand]] = {name: [] for name in INSTANCES}
         self.added: list[tuple[int, str | None]] = []
+        self.late: list[int] = []
 
     def worker(self, name: str) -> Worker:
         worker = Worker(self.pool, name)
@@ -66,6 +67,9 @@ class WorkMachine(Machine):
         raise AssertionError("a call is begun by `begin_call` alone")
 
     async def record(self, conn: Connection, item: Item, answer: str) -> None:
+        attempts = await conn.fetchval("SELECT attempts FROM work WHERE id = $1", item.id)
+        if attempts != item.attempts:  # another has it in hand by now: its answer is to count
+            self.late.append(item.id)
         await conn.execute(EFFECT, ANY, item.payload["lane"] or "", item.id)
 
     # --- What happens ----------------------------------------------------------------------------
@@ -137,6 +141,11 @@ class WorkMachine(Machine):
         """Every lease and every pause is over."""
         self.run(self.pool.execute("UPDATE work SET lease_until = now() - interval '1 second'"))
 
+    @rule()
+    def a_mark_is_missed(self) -> None:
+        """As when a row is added while that before it ends: it is not noted as behind."""
+        self.run(self.pool.execute("UPDATE work SET behind = false WHERE outcome IS NULL"))
+
     # --- What holds ------------------------------------------------------------------------------
 
     async def effects(self) -> list[tuple[str, int]]:
@@ -147,6 +156,7 @@ class WorkMachine(Machine):
     def each_counts_once_and_each_lane_in_order(self) -> None:
         effects = self.run(self.effects())
         assert len(set(effects)) == len(effects)
+        assert not self.late
         for lane in filter(None, LANES):
             done = [id_ for name, id_ in effects if name == lane]
             assert done == [id_ for id_, name in self.added if name == lane][: len(done)]
