@@ -150,7 +150,8 @@ def test_the_contracts_can_be_browsed(web: httpx.Client, path: str, kind: str) -
 @pytest.mark.parametrize(
     "path",
     [
-        "/contracts/events.py",
+        "/contracts/codes.py",
+        "/contracts/events/referral.py",
         "/contracts/README.md",
         "/contracts/rules/eligibility.toml",
         "/contracts/fhir/examples/01-referral-bundle.json",
