@@ -3,7 +3,10 @@
 import base64
 import hashlib
 import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from services.chassis.fhir.guard import Checked, check, check_off_loop, dumps
 from services.chassis.fhir.outcome import FhirRefused
 from tests.badinput.samples import changed, ours
 
+ROOT = Path(__file__).parents[2]
 SAMPLE = ours("01")
 SR = "entry.14.resource"
 SR_AT = "Bundle.entry[14].resource"
@@ -326,3 +330,19 @@ async def test_a_large_body_is_read_beside_the_loop() -> None:  # W21
 
     assert isinstance(checked, Checked)
     assert longest < 0.1
+
+
+def test_a_service_that_is_prepared_reads_a_referral_without_the_library() -> None:
+    """It is thirty megabytes, and a second in which the loop would serve nobody."""
+    code = """
+import sys
+from services.chassis.fhir import guard
+from services.referral.mapping.inbound.remarks import USED
+guard.prepare({"Bundle", *USED})
+guard.check(sys.stdin.buffer.read(), expect={"Bundle"})
+sys.exit(any(name.startswith("fhir.resources") for name in sys.modules))
+"""
+    sample = json.dumps(SAMPLE).encode()
+    done = subprocess.run([sys.executable, "-c", code], input=sample, cwd=ROOT, check=False)
+
+    assert done.returncode == 0

@@ -5,11 +5,9 @@ our own walk over these tables, so that every problem is found at once and with 
 """
 
 import typing
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
-
-from fhir.resources.R4B import get_fhir_model_class
 
 # R4's resource types that the library knows. What came with R4B or R5 is refused (FHIR.md §5, trap
 # 3); the few of R4 that R4B dropped (drug products, syntheses) concern nobody here.
@@ -64,9 +62,29 @@ class Type:
     choices_required: tuple[str, ...]  # base names of which one form is required
 
 
-@cache
+_known: dict[str, Type] = {}
+
+
 def type_named(name: str) -> Type:
     """The table of a resource, data type or backbone element."""
+    if name not in _known:
+        _known[name] = read(name)
+    return _known[name]
+
+
+def known() -> dict[str, Type]:
+    """The tables that have been read so far, to be given to another process."""
+    return _known
+
+
+def take_over(tables: Mapping[str, Type]) -> None:
+    """Know what another process has read; then the library is not loaded for it here."""
+    _known.update(tables)
+
+
+def read(name: str) -> Type:
+    from fhir.resources.R4B import get_fhir_model_class  # thirty megabytes, and a second
+
     elements: dict[str, Element] = {}
     choices: dict[str, bool] = {}
     for field_name, field in get_fhir_model_class(name).model_fields.items():
