@@ -171,6 +171,21 @@ async def test_b54_a_condition_that_two_match_names_none(
     assert await office.count("event") == before
 
 
+async def test_b54_two_goals_under_one_number_are_kept_with_a_warning(
+    rows: tuple[Office, Hub],
+) -> None:
+    """While the hub can still mend it: later a condition by that number is refused."""
+    bundle = another_child()
+    number = bundle["entry"][9]["resource"]["identifier"]
+    twice = with_("entry.10.resource.identifier", number, unconditional(bundle, 9, 10))
+
+    alike, fine = await rows[1].refer(twice), await rows[1].refer(another_child())
+
+    assert alike.status_code == fine.status_code == 200
+    assert ("warning", "informational") in told(alike, 10)
+    assert "same number" not in json.dumps([alike.json()["entry"][9], fine.json()])
+
+
 def condition(number: dict[str, str]) -> str:
     return f"identifier={number['system']}|{number['value']}"
 

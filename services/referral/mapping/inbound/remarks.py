@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from contracts.codes import Gap, OpenItem
 from services.chassis.fhir.outcome import Issue
-from services.referral.domain.intake import Intake, has_old_cans
+from services.referral.domain.intake import Identifier, Intake, has_old_cans
 from services.referral.mapping.inbound.entries import Entry, Submission
 from services.referral.mapping.inbound.facts import is_guardian
 from services.referral.mapping.inbound.labels import notices
@@ -48,6 +48,10 @@ MATCHED = "Matched to a registered organisation; the directory is not changed by
 UNKNOWN_ORGANISATION = (
     "No organisation with this NPI is registered here: it is kept for you to read back, no more."
 )
+SAME_NUMBER = (
+    "Another goal here has the same number. Give each its own: by this one neither can be changed"
+    " later, for nobody knows which is meant."
+)
 NOT_USED = "Kept for you to read back; this agency makes no use of this type."
 USED = frozenset(
     (
@@ -66,8 +70,18 @@ def remarks(
     for entry in submission.all:
         yield from of_entry(entry)
         yield from notices(entry)
+    yield from alike(submission)
     if request := submission.one("ServiceRequest"):
         yield from missing(request, intake, gaps, items)
+
+
+def alike(submission: Submission) -> Iterator[Issue]:
+    """Goals under one number: later a condition by it would find both, and so none (B-54)."""
+    seen: set[Identifier] = set()
+    for goal in submission.of("Goal"):
+        if not seen.isdisjoint(goal.identifiers):
+            yield goal.warning(SAME_NUMBER, ".identifier")
+        seen.update(goal.identifiers)
 
 
 def missing(
