@@ -155,8 +155,8 @@ class Children:
             self.history.write("referred", referral=journey.referral_id, hub=journey.hub)
             await begin(journey, number)
             self.history.write("in service", referral=journey.referral_id)
-        except Refusal as refusal:
-            self.refused.append(str(refusal))
+        except (Refusal, ValueError) as refusal:  # ValueError: what was answered is no JSON
+            self.refused.append(f"{journey.label}: {refusal}")
             self.history.write("refused", why=str(refusal))
 
     async def finish(self) -> list[str]:
