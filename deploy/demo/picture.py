@@ -5,21 +5,17 @@ with the hub's own token, the ratings of each session from the supervisor's list
 is read from a database.
 """
 
-import argparse
-import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from deploy.demo.actors import Json, Refusal, World
 from deploy.demo.care import AGENCY_ZONE, SESSIONS, SUPERVISOR
+from deploy.demo.one import with_referral
 from deploy.local.seed import hubs
-from deploy.local.stack import Addresses
 
 BEST_RATING = 4  # of the skill-practice rating, 0 to 4
 BARS = "▁▂▄▆█"
@@ -136,30 +132,5 @@ def bar(rating: float | None) -> str:
     return f"{BARS[max(0, min(BEST_RATING, round(rating)))]} {rating:g}"
 
 
-async def once(home: Path, referral_id: str) -> Picture:
-    world = World(Addresses.read(home), run=f"picture {referral_id}")
-    try:
-        return await look_at(world, referral_id)
-    finally:
-        await world.http.aclose()
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("referral", help="its id")
-    parser.add_argument("--home", type=Path, default=Path("var"))
-    options = parser.parse_args()
-    try:
-        picture = asyncio.run(once(options.home, options.referral))
-    except FileNotFoundError:
-        sys.stderr.write(f"Nothing was ever up in {options.home}: `make up` comes first.\n")
-        return 1
-    except Refusal as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    Console(width=150).print(drawn(picture))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    Console(width=150).print(drawn(with_referral(__doc__, look_at)))

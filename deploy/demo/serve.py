@@ -5,16 +5,12 @@ passes to the end of the session; written down, signed, co-signed. For trying th
 the simulated sign-in of `make up` and its movable clock.
 """
 
-import argparse
-import asyncio
-import sys
 from datetime import datetime, time, timedelta
-from pathlib import Path
 
-from deploy.demo.actors import Json, Refusal, World, until
+from deploy.demo.actors import Json, World, until
 from deploy.demo.care import AGENCY_ZONE, COORDINATOR, Care
 from deploy.demo.cast import subs_by_staff_id
-from deploy.local.stack import Addresses
+from deploy.demo.one import with_referral
 
 MINUTES = 60
 READY = {"waitlisted", "accepted", "admitted"}
@@ -42,30 +38,5 @@ async def serve(world: World, referral_id: str) -> Care:
     return care
 
 
-async def once(home: Path, referral_id: str) -> None:
-    now = datetime.now(AGENCY_ZONE).isoformat()
-    world = World(Addresses.read(home), run=f"serve {referral_id} {now}")
-    try:
-        await serve(world, referral_id)
-    finally:
-        await world.http.aclose()
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("referral", help="the id in ServiceRequest/<id>")
-    parser.add_argument("--home", type=Path, default=Path("var"))
-    options = parser.parse_args()
-    try:
-        asyncio.run(once(options.home, options.referral))
-    except FileNotFoundError:
-        sys.stderr.write(f"Nothing was ever up in {options.home}: `make up` comes first.\n")
-        return 1
-    except Refusal as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    with_referral(__doc__, serve)
