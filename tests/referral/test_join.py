@@ -20,7 +20,7 @@ from contracts.events import (
     YouthIdentityMerged,
     YouthIdentityUnmerged,
 )
-from tests.referral.bundles import make_bundle, of
+from tests.referral.bundles import entry_of, make_bundle, of
 from tests.referral.desk import Office, Referred, refer
 from tests.referral.rig import Hub
 from tests.referral.test_following import Story
@@ -274,23 +274,47 @@ def renumbered(bundle: Any) -> Any:
     return json.loads(json.dumps(bundle).replace("1234567893", "1194723304"))
 
 
+async def refer_renamed(office: Office, harbor: Hub) -> Referred:
+    """Harbor's next referral corrects name and number: nothing else ties the two youths."""
+    text = json.dumps(of_harbor()).replace("HB-1", "HB-2").replace("100023456789", "100099999999")
+    other = json.loads(text)
+    patient = of(other, "Patient")
+    patient["name"][0] = {"use": "official", "family": "Else", "given": ["Sam"]}
+    url = f"Patient?identifier={patient['identifier'][0]['system']}|HB-204417"
+    entry_of(other, "Patient")["request"] = {"method": "PUT", "url": url}
+    await office.pool.execute("DELETE FROM youth_identifier WHERE kind = 'medicaid'")
+    found = await refer(harbor, other)
+    assert len(await office.pool.fetch("SELECT DISTINCT name_key FROM youth")) == 2
+    return found
+
+
+async def candidates(office: Office) -> list[str]:
+    return [str(id_) for id_ in (await office.told(ReferralDuplicateSuspected))[-1].candidates]
+
+
 async def test_a_third_referral_of_the_joined_child_is_noticed_by_the_merge_alone(
     office: Office, harbor: Hub, first: Referred, second: Referred
 ) -> None:
-    """The hub corrects name and number of its record: nothing else ties the two youths."""
     await join(office, second, first)
-    other = of_harbor()
-    text = json.dumps(other).replace("HB-1", "HB-2").replace("100023456789", "100099999999")
-    other = json.loads(text)
-    of(other, "Patient")["name"][0] = {"use": "official", "family": "Else", "given": ["Sam"]}
-    await office.pool.execute("DELETE FROM youth_identifier WHERE kind = 'medicaid'")
 
-    third = await refer(harbor, other)
+    third = await refer_renamed(office, harbor)
 
     assert third.youth_id == second.youth_id
     assert await office.state(third.referral_id) == "duplicate_review"
-    last = (await office.told(ReferralDuplicateSuspected))[-1]
-    assert [str(id_) for id_ in last.candidates] == [first.referral_id]
+    assert await candidates(office) == [first.referral_id]
+
+
+async def test_a_merge_that_was_undone_ties_nobody(
+    office: Office, harbor: Hub, first: Referred, second: Referred
+) -> None:
+    await join(office, second, first)
+    await office.as_staff("POST", path(second, "unmerge"))
+
+    third = await refer_renamed(office, harbor)
+
+    told = await office.told(ReferralDuplicateSuspected)
+    of_third = [event for event in told if str(event.referral_id) == third.referral_id]
+    assert first.referral_id not in [str(id_) for e in of_third for id_ in e.candidates]
 
 
 async def test_a_machine_joins_nobody(office: Office, first: Referred, second: Referred) -> None:
