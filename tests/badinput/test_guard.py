@@ -332,13 +332,11 @@ async def test_a_large_body_is_read_beside_the_loop() -> None:  # W21
     assert longest < 0.1
 
 
-def test_a_service_that_is_prepared_reads_a_referral_without_the_library() -> None:
+def test_a_referral_is_read_without_the_library() -> None:
     """It is thirty megabytes, and a second in which the loop would serve nobody."""
     code = """
 import sys
 from services.chassis.fhir import guard
-from services.referral.mapping.inbound.remarks import USED
-guard.prepare({"Bundle", *USED})
 guard.check(sys.stdin.buffer.read(), expect={"Bundle"})
 sys.exit(any(name.startswith("fhir.resources") for name in sys.modules))
 """

@@ -4,11 +4,8 @@ Steps 4 to 8 of FHIR.md §6. Structure (400) is R4's own; what is well-formed bu
 codes outside a required binding, wrong targets, invariants and what may change a meaning unseen.
 """
 
-import pickle
 import re
-import subprocess
-import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,6 @@ from services.chassis.fhir.guard.schema import (
     RESOURCE_TYPES,
     Element,
     Type,
-    take_over,
     type_named,
 )
 from services.chassis.fhir.guard.text import MAX_DEPTH, too_deep
@@ -243,30 +239,8 @@ def _extended(found: Findings, item: Any, *, may_be_null: bool) -> None:
         found.wrong("An object is expected here.")
 
 
-def prepare(types: Collection[str]) -> None:
-    """Know these types, and all that they are made of, before a body comes.
-
-    That takes a second, in which the loop would serve nobody; and it takes the FHIR library, which
-    stays in memory wherever it was loaded: so another process reads, and ends.
-    """
-    told = subprocess.run(  # noqa: S603 (ourselves)
-        [sys.executable, "-c", READ, *sorted(types)], check=True, stdout=subprocess.PIPE
-    )
-    take_over(pickle.loads(told.stdout))  # noqa: S301 (our own words)
-    read_tables(types)
-
-
-READ = """
-import pickle, sys
-from services.chassis.fhir.guard.schema import known
-from services.chassis.fhir.guard.structure import read_tables
-read_tables(sys.argv[1:])
-sys.stdout.buffer.write(pickle.dumps(known()))
-"""
-
-
-def read_tables(types: Iterable[str]) -> None:
-    """Read the tables of these types and of their parts; those that are known cost nothing."""
+def prepare(types: Iterable[str]) -> None:
+    """Build the tables of these types, and of all that they are made of, before a body comes."""
     todo, read = [*types, *(name for name, _ in required_codes())], set[str]()
     while todo:
         if (name := todo.pop()) not in read:
