@@ -1,6 +1,5 @@
 """Apache Kafka's jars: resolved once by Maven or jgo, checked against our list, kept in a cache."""
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -9,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from deploy.local.machine import Missing, cache, program, say
+from deploy.local.machine import Missing, cache, filled_once, program, say
 
 VERSION = "4.3.1"
 # slf4j 2 does not bind: Kafka 4 speaks slf4j 1.7.
@@ -29,15 +28,7 @@ def kafka_jars() -> Path:
     """
     if given := os.environ.get("WAYPOST_KAFKA_LIB"):
         return Path(given)
-    folder = cache() / f"kafka-{VERSION}"
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "kafka.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            fill(folder)
-    return folder
+    return filled_once(cache() / f"kafka-{VERSION}", fill)
 
 
 def fill(folder: Path) -> None:

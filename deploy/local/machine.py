@@ -1,5 +1,6 @@
 """What this machine offers: programs, a cache, free ports, an account for PostgreSQL."""
 
+import fcntl
 import os
 import pwd
 import random
@@ -26,6 +27,19 @@ def cache() -> Path:
     """Where downloads are kept, outside any checkout and shared by all of them."""
     folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(folder) / "waypost"
+
+
+def filled_once(kept: Path, fill: Callable[[Path], None]) -> Path:
+    """What is kept in the cache, filled on first use by whichever of us comes first.
+
+    `fill` leaves it complete or not at all.
+    """
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with (kept.parent / f".{kept.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            fill(kept)
+    return kept
 
 
 def only_wheels() -> bool:

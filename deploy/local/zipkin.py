@@ -1,6 +1,5 @@
 """The trace page, Zipkin, on loopback: spans in memory, a look at them in the browser."""
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.jars import maven_copies
-from deploy.local.machine import Missing, cache, java, say
+from deploy.local.machine import Missing, cache, filled_once, java, say
 from deploy.local.part import Part
 
 VERSION = "3.6.1"
@@ -33,15 +32,7 @@ def zipkin_jar() -> Path | None:
 
 def fetch() -> Path:
     """Fill the cache on first use. Raises Missing when the jar cannot be had, or is not ours."""
-    if found := zipkin_jar():
-        return found
-    jar = cache() / JAR
-    jar.parent.mkdir(parents=True, exist_ok=True)
-    with (jar.parent / "zipkin.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not jar.exists():
-            resolve(jar)
-    return jar
+    return zipkin_jar() or filled_once(cache() / JAR, resolve)
 
 
 def resolve(jar: Path) -> None:

@@ -1,6 +1,5 @@
 """The official FHIR validator: HL7's engine from Maven's jars, kept in the cache, run offline."""
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.jars import DEPENDENCY, maven_copies
-from deploy.local.machine import Missing, cache, java, say
+from deploy.local.machine import Missing, cache, filled_once, java, say
 from tests.badinput.samples import OURS, THIRD_PARTY
 from tests.judge import terminology
 
@@ -65,13 +64,7 @@ def save(folder: Path, resources: Mapping[str, Any]) -> Path:
 
 def jars() -> Path:
     """The folder of the jars in the cache, filled on first use and checked against our list."""
-    folder = cache() / f"fhir-validator-{VERSION}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "fhir-validator.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            fill(folder)
-    return folder
+    return filled_once(cache() / f"fhir-validator-{VERSION}", fill)
 
 
 def fill(folder: Path) -> None:
