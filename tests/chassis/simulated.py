@@ -189,7 +189,7 @@ async def remember(conn: Session, consumer: str, events: Sequence[Envelope]) -> 
             conn.put(key, event)
 
 
-async def refuse(conn: Session, consumer: str, event: Envelope, *, later: bool) -> None:
+async def refuse(conn: Session, consumer: str, event: Envelope, *, longest: int | None) -> None:
     await statement()
     conn.put(("waiting", event.stream, event.sequence), event)
 
