@@ -36,6 +36,7 @@ class Door:
     http: httpx.AsyncClient
     headers: Mapping[str, str]
     routes: list[tuple[str, str]]  # method and address
+    attempts: int = 0  # of the last request: more than one where the machine was busy
 
     async def knock(self, method: str, path: str, body: bytes, **headers: str) -> httpx.Response:
         """Send it, and check what holds of every answer."""
@@ -48,8 +49,8 @@ class Door:
             after = await self.counts()
             rejects = after.pop("rejects", None), before.pop("rejects", None)
             assert after == before
-            if rejects != (None, None) and not path.startswith("/fhir/Task/"):
-                assert rejects[0] == (rejects[1] or 0) + 1
+            if rejects[0] is not None and not path.startswith("/fhir/Task/"):
+                assert 1 <= rejects[0] - (rejects[1] or 0) <= self.attempts
         return answer
 
     async def send(self, method: str, path: str, body: bytes, **headers: str) -> httpx.Response:
@@ -57,8 +58,10 @@ class Door:
         if path.startswith("/fhir/Task/"):
             sent["if-match"] = 'W/"1"'
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        async with asyncio.timeout(60):  # 503 says that nothing was stored: hubs send again
+        self.attempts = 0
+        async with asyncio.timeout(60):  # 503: hubs send again
             while True:
+                self.attempts += 1
                 answer = await self.http.request(method, path, content=body, headers=sent)
                 if answer.status_code != 503:
                     return answer

@@ -1,6 +1,7 @@
 """Whole folders and seeded mutations thrown at every route by which partners write.
 
 Never a 5xx, always a located OperationOutcome, nothing written by a refusal, nothing repeated.
+Each run sends a share of the mutations; `DOOR_MUTATIONS=6700` sends 20,000 in ten minutes.
 """
 
 import json
