@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
+from math import inf
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.synchronize import Barrier
 from statistics import median
@@ -218,8 +219,10 @@ class Counted:
             if task.done():
                 task.result()
             await asyncio.sleep(0.01)
-        assert self.begun
-        spent = self.begun.spent(self.before)
+        # Who came too late for any event did not slow the others: its start does not count.
+        spent = (
+            self.begun.spent(self.before) if self.begun else Spent(-inf, time.perf_counter(), 0.0)
+        )
         task.cancel()
         await asyncio.wait([task])
         return spent
