@@ -205,7 +205,8 @@ async def unreadable_records(conn: Connection, consumer: str) -> Sequence[Record
 def table_of(title: str, *columns: str) -> Table:
     table = Table(title=title or None, title_justify="left")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        # An id stays in one piece, on a narrow screen too: it is copied into the next command.
+        table.add_column(column, overflow="fold", min_width=36 if column == "stream" else None)
     return table
 
 

@@ -65,6 +65,18 @@ async def test_waiting_names_what_stands_still_and_why(
     assert "frozen: number-reused" in said
 
 
+async def test_an_id_stays_in_one_piece_on_a_narrow_screen(
+    rig: Rig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inboxes.console, "width", 80)
+    rig.poison.add((FIRST, 2))
+    await rig.receive(EVERY)
+
+    await inboxes.show_waiting()
+
+    assert str(FIRST.stream_id) in capsys.readouterr().out
+
+
 async def test_retry_dry_run_tells_and_changes_nothing_then_retry_heals(rig: Rig) -> None:
     rig.poison.add((FIRST, 2))
     await rig.receive(EVERY)
