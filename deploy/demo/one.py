@@ -15,18 +15,28 @@ from deploy.local.stack import Addresses
 T = TypeVar("T")
 
 
-def with_referral(description: str | None, act: Callable[[World, str], Awaitable[T]]) -> T:
-    """Do this about the referral of the command line; exits with a sentence where that fails."""
+def with_referral(
+    description: str | None,
+    act: Callable[[World, str], Awaitable[T]],
+    show: Callable[[T], None] = lambda _: None,
+) -> int:
+    """Do this about the referral of the command line; gives the exit status.
+
+    Where it fails a sentence says so, and nothing is shown.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("referral", help="the id in ServiceRequest/<id>")
     parser.add_argument("--home", type=Path, default=Path("var"))
     options = parser.parse_args()
     try:
-        return asyncio.run(once(options.home, options.referral, act))
+        show(asyncio.run(once(options.home, options.referral, act)))
     except FileNotFoundError:
-        sys.exit(f"Nothing was ever up in {options.home}: `make up` comes first.")
+        sys.stderr.write(f"Nothing was ever up in {options.home}: `make up` comes first.\n")
+        return 1
     except Refusal as error:
-        sys.exit(str(error))
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
 
 
 async def once(home: Path, referral_id: str, act: Callable[[World, str], Awaitable[T]]) -> T:

@@ -5,6 +5,7 @@ with the hub's own token, the ratings of each session from the supervisor's list
 is read from a database.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -132,5 +133,12 @@ def bar(rating: float | None) -> str:
     return f"{BARS[max(0, min(BEST_RATING, round(rating)))]} {rating:g}"
 
 
+def main() -> int:
+    def show(picture: Picture) -> None:
+        Console(width=150).print(drawn(picture))
+
+    return with_referral(__doc__, look_at, show)
+
+
 if __name__ == "__main__":
-    Console(width=150).print(drawn(with_referral(__doc__, look_at)))
+    sys.exit(main())

@@ -5,6 +5,7 @@ passes to the end of the session; written down, signed, co-signed. For trying th
 the simulated sign-in of `make up` and its movable clock.
 """
 
+import sys
 from datetime import datetime, time, timedelta
 
 from deploy.demo.actors import Json, World, until
@@ -38,5 +39,9 @@ async def serve(world: World, referral_id: str) -> Care:
     return care
 
 
+def main() -> int:
+    return with_referral(__doc__, serve)
+
+
 if __name__ == "__main__":
-    with_referral(__doc__, serve)
+    sys.exit(main())
