@@ -13,6 +13,8 @@ from tests.fault.history import History
 from tests.fault.load import Light, loaded
 from tests.fault.stand import Lone
 
+pytestmark = pytest.mark.servers
+
 STOPS = 3
 EACH = 300  # events between two of them
 EVENTS_PER_SECOND = 400.0

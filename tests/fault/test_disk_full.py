@@ -22,6 +22,8 @@ from tests.fault.history import History
 from tests.fault.load import Light, loaded
 from tests.fault.stand import Lone
 
+pytestmark = pytest.mark.servers
+
 DISK = "192m"
 EVENTS_PER_SECOND = 400.0
 LITTLE_WAL = {"max_wal_size": "32MB", "min_wal_size": "32MB", "wal_recycle": "off"}
