@@ -50,7 +50,8 @@ class Door:
             rejects = after.pop("rejects", None), before.pop("rejects", None)
             assert after == before
             if rejects[0] is not None and not path.startswith("/fhir/Task/"):
-                assert 1 <= rejects[0] - (rejects[1] or 0) <= self.attempts
+                kept = rejects[0] - (rejects[1] or 0)
+                assert 1 <= kept <= self.attempts, (kept, answer.status_code, answer.text)
         return answer
 
     async def send(self, method: str, path: str, body: bytes, **headers: str) -> httpx.Response:
