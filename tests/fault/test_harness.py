@@ -29,6 +29,8 @@ from tests.fault.stand import Bare
 
 SECONDS, RATE = 4.0, 400.0
 NEVER_SECONDS = 4.0  # a run that cannot recover need not be waited for as long
+# A fault must strike while a batch is in hand, and where nothing else runs that is not for long.
+TRIES = 6
 RECOVERY_SECONDS = 90.0  # this machine may run other tests, too
 ONE_KILL_SECONDS = 15.0  # after one process was killed, on a machine that has nothing else to do
 
@@ -175,7 +177,10 @@ def test_a_process_that_was_killed_has_caught_up_within_fifteen_seconds(bare: Ba
 def test_each_planted_weakness_is_found(
     bare: Bare, weakness: str, faults: Mapping[str, Act], finding: str
 ) -> None:
-    outcome = run(bare, faults, weakness=weakness, patience=NEVER_SECONDS)
+    for _ in range(TRIES):
+        outcome = run(bare, faults, weakness=weakness, patience=NEVER_SECONDS)
+        if outcome.verdict.counts[finding]:
+            break
 
     assert outcome.verdict.counts[finding] > 0
     # What comes twice keeps what is new waiting, so that not all of it need have come yet.
