@@ -8,6 +8,7 @@ from services.chassis.db import Connection, Pool, transaction
 from services.referral.domain.intake import Identifier
 from services.referral.mapping.terms import IMPERSONAL
 from services.referral.store import duplicates, mirror, youths
+from tests.databases import Databases
 from tests.referral.bundles import make_bundle
 from tests.referral.rig import Hub, Rig, located
 
@@ -30,6 +31,12 @@ async def send(hub: Hub, number: int) -> UUID:
     answer = await hub.refer(bundle)
     assert answer.status_code == 200
     return UUID(located(answer.json(), "Patient").partition("/")[2])
+
+
+@pytest.fixture(autouse=True)
+def never_used(databases: Databases) -> None:
+    """A database of which the planner has learned nothing from the tests before."""
+    databases.made.pop("test_referral", None)
 
 
 @pytest.fixture
