@@ -198,9 +198,9 @@ async def notified(world: World, cast: Cast, per_second: int) -> None:
         answer = await insisted(client, json.dumps(body).encode())
         answered.append(time.time() - start)
         for entry in answer.body["entry"]:
-            kind, id_, *_ = entry["response"]["location"].split("/")
+            kind, _, place = entry["response"].get("location", "").partition("/")
             if kind == "Task":
-                posted[id_] = start
+                posted[place.partition("/")[0]] = start
 
     await asyncio.gather(*(post(body, n / per_second) for n, (_, body) in enumerate(sent)))
     heard: dict[str, float] = {}
