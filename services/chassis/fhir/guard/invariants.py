@@ -206,16 +206,8 @@ def _bundle(found: Findings, bundle: Value) -> None:
             if "/_history/" in url:
                 text = "A fullUrl names no version (bdl-8)."
                 found.means("invariant", text, "entry", index, "fullUrl")
-            named = _RESTFUL.fullmatch(url)
-            if (
-                named
-                and "id" in resource
-                and named.groups()
-                != (
-                    resource["resourceType"],
-                    resource["id"],
-                )
-            ):
+            named, own = _RESTFUL.fullmatch(url), (resource.get("resourceType"), resource.get("id"))
+            if named and own[1] is not None and named.groups() != own:
                 text = "The fullUrl names another resource than the one that it stands on."
                 found.means("invariant", text, "entry", index, "fullUrl")
 
