@@ -26,7 +26,7 @@ from deploy.local.machine import say
 from deploy.local.stack import SERVICES, Addresses
 from tests.fault import checker, report
 from tests.fault.history import History
-from tests.fault.load import Children, Light, patience
+from tests.fault.load import SIZES, Children, Light, patience
 from tests.fault.nemesis import AROUND, BESIDE, KAFKA, Act, Nemesis, of_services
 from tests.fault.report import RECOVERY_SECONDS, Outcome
 from tests.fault.stand import Stand
@@ -50,6 +50,7 @@ async def run(
     decks: Sequence[Mapping[str, Act]],
     children: int = 0,
     tellers: Sequence[str] = (),
+    sizes: tuple[int, int] = SIZES,
     recovers_in: float = RECOVERY_SECONDS,
     fewest: tuple[int, int] = (0, 0),
 ) -> Outcome:
@@ -61,7 +62,7 @@ async def run(
     """
     history = History(HISTORIES / f"seed-{seed}.jsonl")
     nemesis = Nemesis(stand, history, seed)
-    light = Light(stand, history, seed, tellers=tellers)
+    light = Light(stand, history, seed, tellers=tellers, sizes=sizes)
     begun_with = await nemesis.records.there()
     dsns = {name: stand.dsn(name) for name in stand.names}
     ways = await referred(stand, history, seed, children) if children else None

@@ -19,7 +19,7 @@ from tests.fault.stand import Stand
 
 CLIENTS = 12
 YOUTHS = 200
-FEWEST, MOST = 12, 36  # events of one act
+SIZES = (12, 36)  # events of one act, at least and at most
 FAILS = 0.03  # of the acts are rolled back on purpose
 SLOW = 0.2  # of them hold their transaction open for a while
 SLOWEST_SECONDS = 0.03
@@ -35,10 +35,16 @@ class Light:
     """Clients that together send `events` in `seconds`, each waiting for its own answer."""
 
     def __init__(
-        self, stand: Stand, history: History, seed: int, *, tellers: Sequence[str] = ()
+        self,
+        stand: Stand,
+        history: History,
+        seed: int,
+        *,
+        tellers: Sequence[str] = (),
+        sizes: tuple[int, int] = SIZES,
     ) -> None:
         self.history, self.chance = history, random.Random(f"light {seed}")
-        self.tellers = tellers or stand.names
+        self.tellers, self.sizes = tellers or stand.names, sizes
         self.urls = {name: stand.url(name) for name in self.tellers}
         self.youths = [UUID(int=self.chance.getrandbits(128)) for _ in range(YOUTHS)]
         self.sent = self.told = 0
@@ -63,7 +69,7 @@ class Light:
 
     async def act(self, http: httpx.AsyncClient) -> None:
         chance = self.chance
-        streams = chance.sample(self.youths, chance.randint(FEWEST, MOST))
+        streams = chance.sample(self.youths, chance.randint(*self.sizes))
         body = {
             "streams": [str(stream) for stream in streams],
             "pause": chance.random() * SLOWEST_SECONDS if chance.random() < SLOW else 0,
