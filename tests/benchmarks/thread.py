@@ -25,6 +25,7 @@ import asyncpg
 import httpx
 
 from deploy.demo.actors import World
+from deploy.demo.backlog import Backlog
 from deploy.demo.cast import Cast
 from deploy.demo.children import HubOffice, bundle, children, member_of
 from deploy.local.agency import AGENCY
@@ -43,6 +44,8 @@ LEGS = (
     "until numbered for the hub",
     "until in the hub's log",
 )
+DRAIN_SECONDS = 600
+DUE = "SELECT EXISTS (SELECT FROM work WHERE outcome IS NULL AND due_at <= now())"
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -69,6 +72,7 @@ async def measure(stack: Stack, addresses: Addresses) -> None:
     await cast.subscribe()
     await intake(stack, world, cast)
     for per_second in RATES:
+        await until_quiet(world)
         await notified(world, cast, per_second)
     await world.http.aclose()
 
@@ -156,6 +160,19 @@ async def intake(stack: Stack, world: World, cast: Cast) -> None:
         f"{spent / len(times) * 1000:.1f} CPU-ms each, referral and PostgreSQL, all their work; "
         f"{len(times) / seconds / floor:.2f} of the floor of {floor:.0f}/s"
     )
+
+
+async def until_quiet(world: World) -> None:
+    """Wait until what was sent before has taken its effect, so that nothing queues behind it."""
+    begin = time.perf_counter()
+    async with Backlog(world.at.dsn) as backlog:
+        if not await backlog.drained(seconds=DRAIN_SECONDS):
+            raise SystemExit(f"The backlog was not drained within {DRAIN_SECONDS} s.")
+        while any([await base.fetchval(DUE) for base in backlog.databases.values()]):
+            await asyncio.sleep(0.5)
+            if time.perf_counter() - begin > DRAIN_SECONDS:
+                raise SystemExit(f"There was work left to do after {DRAIN_SECONDS} s.")
+    print(f"(what was sent before took its effect {time.perf_counter() - begin:.0f} s later)")
 
 
 async def insisted(client: FhirClient, body: bytes) -> Any:
