@@ -194,9 +194,11 @@ async def calls(worker: Worker, clock: Clock, most: int) -> None:
         running.discard(task)
         wake.set()
         if not task.cancelled() and (error := task.exception()):
-            # PostgreSQL was away when the outcome was to be noted: its lease brings it back.
+            # PostgreSQL was away when the outcome was to be noted. If this loop ends by that, too,
+            # it takes back what it had when it begins again; else the lease brings it back.
             log.warning("call-left", extra={"reason": redacted(error)})
 
+    await worker.take_back()
     try:
         with on_commit(worker.pool, "work", wake.set):
             while True:

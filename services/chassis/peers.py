@@ -14,15 +14,11 @@ from joserfc.jwk import ECKey
 
 from services.chassis import telemetry
 from services.chassis.envelope import Envelope, Stream, from_json
-from services.chassis.errors import NotFound, Unavailable
+from services.chassis.errors import NotFound, PeerUnavailable
 
 ASSERTION_SECONDS = 60
 ANSWER_SECONDS = 5.0
 ALGORITHMS = {"P-256": "ES256", "P-384": "ES384"}
-
-
-class PeerUnavailable(Unavailable):
-    """A peer did not answer, or not with what it promised: unknown, never "no"."""
 
 
 class Peers:

@@ -87,7 +87,6 @@ async def serve(service: Service) -> None:
         status = Health()
         public, ops = apps(service, context, status)
         worker = worker_of(service, context)
-        await loops.patiently("leases", worker.take_back)
         if service.follows_rules:
             await loops.patiently("rules", lambda: rule_packs.refresh(context.pool))
         parts = background(service, context, worker, ops.state.metrics)

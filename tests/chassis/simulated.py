@@ -277,6 +277,7 @@ class Due:
     kind: str
     attempts: int = 0
     token: UUID | None = None
+    of: str | None = None
     until: float = 0.0
     done: bool = False
 
@@ -300,10 +301,11 @@ async def claim(
         at = asyncio.get_running_loop().time()
         if row.kind in kinds and first is row and free and row.until <= at:
             await conn.lock(("work", row.id))
-            token = lease.token if lease else None
+            token, of = (lease.token, lease.instance) if lease else (None, None)
             until = at + work.LEASE_SECONDS if lease else 0.0
             attempts = row.attempts + 1
-            conn.put(("work", row.id), replace(row, attempts=attempts, token=token, until=until))
+            taken = replace(row, attempts=attempts, token=token, of=of, until=until)
+            conn.put(("work", row.id), taken)
             return Item(row.id, row.kind, {"lane": row.lane}, attempts, token, {})
     return None
 
@@ -322,10 +324,21 @@ async def finish(conn: Session, item: Item) -> bool:
     return row is not None
 
 
-async def put_off(conn: Session, item: Item, reason: str) -> None:
+async def put_off(conn: Session, item: Item, error: Exception) -> None:
     if row := await in_hand(conn, item):
         until = asyncio.get_running_loop().time() + 2.0
         conn.put(("work", item.id), replace(row, token=None, until=until))
+
+
+async def take_back(conn: Session, instance: str) -> None:
+    await statement()
+    for row in conn.like("work"):
+        if row.of == instance and row.token and not row.done:
+            await conn.lock(("work", row.id))
+            row = conn.get(("work", row.id))
+            if row.of == instance and row.token and not row.done:
+                until = asyncio.get_running_loop().time()
+                conn.put(("work", row.id), replace(row, token=None, until=until))
 
 
 STATEMENTS: Mapping[ModuleType, Sequence[Callable[..., Awaitable[Any]]]] = {
@@ -334,7 +347,7 @@ STATEMENTS: Mapping[ModuleType, Sequence[Callable[..., Awaitable[Any]]]] = {
         *(told_otherwise, freeze, due, cursors),
     ),
     relay: (locked, unpublished, mark),
-    work: (claim, finish, put_off),
+    work: (claim, finish, put_off, take_back),
 }
 
 

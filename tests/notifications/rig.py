@@ -42,9 +42,8 @@ from services.chassis import doors
 from services.chassis.auth import Partner, Staff, Unauthenticated
 from services.chassis.db import Pool
 from services.chassis.envelope import Envelope, Stream
-from services.chassis.errors import NotFound
+from services.chassis.errors import NotFound, PeerUnavailable
 from services.chassis.inbox import Inbox
-from services.chassis.peers import PeerUnavailable
 from services.chassis.work import Worker
 from services.notifications import work
 from services.notifications.api.preferences import staff

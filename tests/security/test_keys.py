@@ -15,8 +15,9 @@ from services.chassis.auth import (
     public_keys,
     sign,
 )
+from services.chassis.errors import PeerUnavailable
 from services.chassis.keys import FRESH_SECONDS, KEPT_SECONDS, UNKNOWN_SECONDS, Keys, Verifier
-from services.chassis.peers import Peers, PeerUnavailable
+from services.chassis.peers import Peers
 
 FIRST = ECKey.generate_key("P-384", {"use": "sig"}, auto_kid=True)
 SECOND = ECKey.generate_key("P-256", {"use": "sig"}, auto_kid=True)

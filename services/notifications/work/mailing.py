@@ -8,8 +8,7 @@ from uuid import UUID
 from services.chassis import work
 from services.chassis.clock import Clock
 from services.chassis.db import Connection, Pool, transaction
-from services.chassis.errors import NotFound
-from services.chassis.peers import PeerUnavailable
+from services.chassis.errors import NotFound, PeerUnavailable
 from services.chassis.work import Item
 from services.notifications.commands import mailing
 from services.notifications.commands.mailing import News, Ready
