@@ -96,6 +96,35 @@ async def test_coverage_that_comes_back_is_told_from_the_day_on_which_it_stands_
     assert await office.told(CoverageChanged) == []
 
 
+async def test_who_looks_into_a_lapse_lets_the_payer_be_asked_at_once(
+    office: Office, desk: Desk, served: Referred
+) -> None:
+    """Nothing is booked meanwhile, so that no day before a session would ask."""
+    await desk.teach(period=until(EDGE))
+    await ask_again(office, served, on=date(2026, 12, 7))
+    await desk.teach()
+    path = f"/api/referral/referrals/{served.referral_id}/facts"
+
+    await office.as_staff("POST", path, {})
+    await office.work_until_done()
+
+    (back,) = await office.told(CoverageReinstated)
+    assert (back.effective, back.retro) == (EDGE, True)
+    assert await office.items(served.referral_id) == set()
+
+
+async def test_who_is_served_and_covered_is_not_asked_about_for_each_fact(
+    office: Office, desk: Desk, served: Referred
+) -> None:
+    """E19: the payer is asked about who is served, not about everybody who is known."""
+    asked = len(desk.asked)
+
+    await office.as_staff("POST", f"/api/referral/referrals/{served.referral_id}/facts", {})
+    await office.work_until_done()
+
+    assert len(desk.asked) == asked
+
+
 async def test_it_can_lapse_a_second_time(office: Office, desk: Desk, served: Referred) -> None:
     for last in (EDGE, None, date(2026, 12, 20)):
         await desk.teach(period=until(last) if last else {"start": "2026-01-01"})

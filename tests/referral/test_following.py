@@ -429,6 +429,20 @@ async def test_the_payer_is_asked_again_for_a_mentor_and_on_the_day_before_a_ses
     assert len(await office.told(EligibilityConfirmed)) == 1
 
 
+async def test_a_session_booked_for_later_holds_up_no_check_before_an_earlier_one(
+    office: Office, referred: Referred, desk: Desk
+) -> None:
+    story = Story(referred)
+    await office.hear(story.opened(), story.booked(START + timedelta(days=30)))
+    await office.hear(story.booked(), story.assigned())
+    await office.work_until_done()
+    asked_for_mentor = len(desk.asked)
+    office.clock.at = START - timedelta(days=1)
+    await office.work_until_done()
+
+    assert (asked_for_mentor, len(desk.asked)) == (2, 3)
+
+
 async def test_a_silent_payer_leaves_service_as_it_is(
     office: Office, referred: Referred, desk: Desk
 ) -> None:

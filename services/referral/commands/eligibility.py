@@ -51,7 +51,9 @@ async def ask_payers(conn: Connection, facts: Facts, *, now: datetime, rules: Ru
     if facts.state in BEFORE_GATE_1:
         await standings.update_state(conn, facts.referral_id, State.PENDING_ELIGIBILITY)
     if facts.state not in BEFORE_GATE_1 | WAITING_FOR_SERVICE | {State.ON_HOLD}:
-        return
+        progress = await standings.progress_by_referral(conn, facts.referral_id)
+        if progress.lapsed_from is None:  # who is served is asked about by the day of service
+            return
     await ask_afresh(conn, facts, now=now)
 
 

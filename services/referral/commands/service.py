@@ -143,4 +143,5 @@ async def standing(conn: Connection, referral_id: UUID) -> tuple[State, Progress
 
 async def add_recheck(conn: Connection, referral_id: UUID, *, due_at: datetime) -> None:
     payload = {"referral_id": str(referral_id)}
-    await work.add(conn, "recheck", payload, due_at=due_at, lane=f"recheck/{referral_id}")
+    # No lane: a session that was booked first may be held last.
+    await work.add(conn, "recheck", payload, due_at=due_at, lane=None)
