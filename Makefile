@@ -12,7 +12,7 @@ demo: setup; $(BIN)/python -m deploy.demo
 fmt: setup; $(BIN)/ruff format . && $(BIN)/ruff check --fix .
 lint: setup; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy . && $(BIN)/lint-imports
 test: setup; $(BIN)/pytest $(WORKERS)
-test-fast: setup; $(BIN)/pytest $(WORKERS) -m "not servers"
+test-fast: setup; $(BIN)/pytest $(WORKERS) -m "not servers and not long"
 contracts: setup; $(BIN)/python -m contracts.generate && $(BIN)/python -m services.cli.r4_types && $(BIN)/python -m services.cli.capabilities
 check: lint test
 faults: setup; $(BIN)/python -m tests.fault.harness

@@ -36,6 +36,8 @@ from tests.chassis.simulated import (
     transaction,
 )
 
+pytestmark = pytest.mark.long
+
 LAST = 3
 TWO = STREAMS[:2]
 HISTORY = [noted(stream, n) for n in range(1, LAST + 1) for stream in TWO]

@@ -20,9 +20,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_for_the_next_test() -> Iterator[None]:
+def nothing_left_for_the_next_test(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    gc.collect()
+    if request.node.get_closest_marker("servers"):  # it costs as much as many a test without
+        gc.collect()
 
 
 @pytest.fixture(scope="package")

@@ -27,6 +27,7 @@ from deploy.local.postgres import (
 from tests.kafka import Broker
 from tests.postgres import Server
 
+pytestmark = pytest.mark.servers
 SETTINGS = ("WAYPOST_JAVA", "WAYPOST_PG_BIN", "WAYPOST_NGINX", "WAYPOST_KAFKA_LIB", "WAYPOST_LOCAL")
 
 
