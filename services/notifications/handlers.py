@@ -150,7 +150,10 @@ async def write_when_a_mentor_is_found(conn: Connection, event: MentorAssigned) 
 
 @events.on(MentorUnavailable)
 async def write_when_a_mentor_leaves(conn: Connection, event: MentorUnavailable) -> None:
-    """The family, once: from which day on the mentor cannot come, and not why."""
+    """The family, once: from which day on the mentor cannot come, and not why.
+
+    Its hub reads so in the Task that is on hold, of which ReferralStatusChanged tells.
+    """
     facts = {"from_day": event.effective.isoformat()}
     told = news(Letter.MENTOR_LEAVES, event, event.assignment_id, facts)
     await mailing.write_to_family(conn, told, at=told.occurred_at)

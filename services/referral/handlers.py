@@ -3,7 +3,8 @@
 Not asked for: SessionNoteAmended, whose session was told before; SessionVoided, because a Task
 never goes back; NoteOverdue, which is the agency's own affair; what goals do, which CarePlan says;
 MentorUnavailable and ReassignmentNeeded, because AssignmentEnded and EpisodeOnHold say what
-follows; MentorStandingChanged, EpisodeClosing.
+follows: the Task waits again or is on hold, with the reason, and so its hub is told, once;
+MentorStandingChanged, EpisodeClosing.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What several stories begin with."""
+"""What several stories begin with, and what they end with: the lines for claims."""
 
 import asyncio
 import random
@@ -10,6 +10,8 @@ from deploy.demo.actors import Json, Refusal, World, until
 from deploy.demo.cast import Cast, arrive
 from deploy.demo.journey import AGENCY_ZONE, Journey
 from tests.stories.records import fetch, state_of
+
+BILLING = "bela.billing"
 
 
 async def becomes(what: str, read: Callable[[], Awaitable[Any]], wanted: Any) -> None:
@@ -76,3 +78,18 @@ async def settle(journey: Journey, mentor: str, note: Json) -> None:
     """The mentor signs, her supervisor co-signs: the session is told."""
     await journey.sign(mentor, note)
     await journey.cosign(note)
+
+
+async def lines(journey: Journey, day: datetime) -> list[Any]:
+    on = day.date().isoformat()
+    query = f"from={on}&to={on}&youth_id={journey.youth_id}"
+    answer = await journey.world.staff(BILLING, "GET", f"/api/documentation/claim-lines?{query}")
+    found: list[Any] = answer.body["lines"]
+    return found
+
+
+def held(journey: Journey, day: datetime) -> Callable[[], Awaitable[list[Any]]]:
+    async def reasons() -> list[Any]:
+        return [line["held"] for line in await lines(journey, day)]
+
+    return reasons

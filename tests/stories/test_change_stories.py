@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -13,9 +14,18 @@ from deploy.demo.children import same_child
 from deploy.demo.journey import Journey
 from deploy.local.stack import Addresses
 from tests.stories import records
-from tests.stories.scenes import afternoon, becomes, in_service, pass_day, write_up
+from tests.stories.scenes import (
+    afternoon,
+    becomes,
+    held,
+    in_service,
+    lines,
+    pass_day,
+    write_up,
+)
 
-ADMIN, BILLING = "ada.admin", "bela.billing"
+ADMIN = "ada.admin"
+GAP = ("on-hold", "The mentor can no longer come; another one is sought.")
 
 
 async def test_s14_two_hubs_referrals_are_joined_by_a_person(
@@ -119,6 +129,10 @@ async def test_s24_a_mentor_leaves_and_each_youth_is_told_of_once(
                 count = scheduled(addresses, journey, type_)
                 await becomes(f"{journey.child.placer}: {type_}", count, 1)
             await becomes("another is sought", sought(journey), True)
+            await becomes("its Task says why it waits", waits(journey), GAP)
+            holds = partial(task_changes, addresses, journey, "on-hold")
+            await becomes("its hub was told once", holds, 1)
+            await becomes("of each change", partial(untold, addresses, journey), 0)
         draft = await write_up(journeys[0], mentor, start - timedelta(days=1), 30, billable=False)
         assert draft["state"] == "draft"  # what was held before is still written up
         await journeys[0].be_matched()
@@ -152,19 +166,24 @@ def overdue(addresses: Addresses, journey: Journey) -> Callable[[], Awaitable[in
     return count
 
 
-async def lines(journey: Journey, day: datetime) -> list[Any]:
-    on = day.date().isoformat()
-    query = f"from={on}&to={on}&youth_id={journey.youth_id}"
-    answer = await journey.world.staff(BILLING, "GET", f"/api/documentation/claim-lines?{query}")
-    found: list[Any] = answer.body["lines"]
-    return found
+def waits(journey: Journey) -> Callable[[], Awaitable[tuple[str, str | None]]]:
+    async def shown() -> tuple[str, str | None]:
+        task = await journey.task()
+        return task["status"], task.get("statusReason", {}).get("text")
+
+    return shown
 
 
-def held(journey: Journey, day: datetime) -> Callable[[], Awaitable[list[Any]]]:
-    async def reasons() -> list[Any]:
-        return [line["held"] for line in await lines(journey, day)]
+async def task_changes(addresses: Addresses, journey: Journey, *only: str) -> int:
+    """How often its Task changed, or changed to one of these states."""
+    found = await records.bodies(addresses, "referral", journey, "ReferralStatusChanged.v1")
+    return len([one for one in found if not only or one["status"] in only])
 
-    return reasons
+
+async def untold(addresses: Addresses, journey: Journey) -> int:
+    """How many changes of its Task its hub has not been told of."""
+    heard = await records.heard_of(journey.world, journey.hub, journey.task_id)
+    return await task_changes(addresses, journey) - heard
 
 
 def read_version(journey: Journey, note: Any) -> Callable[[], Awaitable[str]]:

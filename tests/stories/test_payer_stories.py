@@ -1,7 +1,8 @@
-"""Stories S8 and S15, the payer's part (DOMAIN.md §11): no answer is never a "no"."""
+"""Stories S7, S8 and S15, the payer's part (DOMAIN.md §11): no answer is never a "no"."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
 from typing import Any
@@ -14,9 +15,54 @@ from deploy.demo.children import member_of, twins
 from deploy.demo.journey import COORDINATOR, Journey
 from deploy.local.stack import Addresses
 from tests.stories import records
-from tests.stories.scenes import afternoon, becomes, in_service, pass_day, settle, write_up
+from tests.stories.scenes import (
+    afternoon,
+    becomes,
+    held,
+    in_service,
+    pass_day,
+    settle,
+    write_up,
+)
 
 ATTEMPTS_BEFORE_A_PERSON_LOOKS = 3
+
+
+async def test_s7_coverage_that_lapses_in_service_holds_the_line_until_it_is_back(
+    cast: Cast, world: World, addresses: Addresses, draw: Random
+) -> None:
+    """The payer was sure on the day before; the session stays valid, and a person looks."""
+    (journey,) = cast.journeys(1)
+    mentor = await in_service(cast, [journey])
+    start = afternoon(world, draw)
+    next_week = start + timedelta(days=7)
+    await journey.book([start, next_week], 60)
+    day_before = next_week.replace(hour=0, minute=0) - timedelta(days=1)
+    await becomes("all that is due is asked", questions(addresses, journey), [day_before])
+    pass_day(world, start)
+    note = await write_up(journey, mentor, start, 60)
+    await settle(journey, mentor, note)
+    await becomes("the line is free", held(journey, start), [[]])
+
+    last_day = (start - timedelta(days=1)).date()
+    await world.payer("members", member_of(replace(journey.child, covered_to=last_day), last_day))
+    world.skip_to(day_before)
+
+    since = [(start.date().isoformat(), True)]
+    await becomes("told", coverage(addresses, journey, "CoverageLapsed.v1"), since)
+    await becomes("the line waits", held(journey, start), [["no_coverage_dos"]])
+    assert await records.work_items(addresses, journey) == {"coverage-lapsed"}
+    assert await records.state_of(addresses, journey) == "admitted"
+    assert (await records.note(addresses, note["session_id"]))["state"] == "final"
+
+    await world.payer("members", member_of(journey.child, last_day))
+    path = f"/api/referral/referrals/{journey.referral_id}/facts"
+    await world.staff(COORDINATOR, "POST", path, {})
+
+    await becomes("told", coverage(addresses, journey, "CoverageReinstated.v1"), since)
+    await becomes("the line is free", held(journey, start), [[]])
+    assert await records.work_items(addresses, journey) == set()
+    assert await records.determined(addresses, journey) == ["confirmed", "confirmed"]
 
 
 @pytest.mark.parametrize("mode", ["silent", "aaa42", "503"])
@@ -120,6 +166,31 @@ async def test_s15_a_payer_that_means_the_twin_calls_a_person(
 async def behave(world: World, journey: Journey, mode: str) -> None:
     """How the payer answers about this child from now on."""
     await world.payer("behaviour", {"mode": mode, "member_id": journey.child.member_id})
+
+
+def questions(addresses: Addresses, journey: Journey) -> Callable[[], Awaitable[list[datetime]]]:
+    """When the payer is still to be asked about a child."""
+    query = """
+        SELECT due_at FROM work
+         WHERE kind IN ('recheck', 'ask-payer') AND payload ->> 'referral_id' = $1
+           AND outcome IS NULL ORDER BY due_at
+    """
+
+    async def due() -> list[datetime]:
+        found = await records.fetch(addresses, "referral", query, journey.referral_id)
+        return [row["due_at"] for row in found]
+
+    return due
+
+
+def coverage(addresses: Addresses, journey: Journey, type_: str) -> Callable[[], Awaitable[Any]]:
+    """From which day each event of a type counts, and whether that was known late."""
+
+    async def told() -> list[tuple[str, bool]]:
+        found = await records.bodies(addresses, "referral", journey, type_)
+        return [(one["effective"], one["retro"]) for one in found]
+
+    return told
 
 
 async def pauses_double(addresses: Addresses, journey: Journey) -> bool:
