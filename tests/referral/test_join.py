@@ -304,6 +304,21 @@ async def test_a_third_referral_of_the_joined_child_is_noticed_by_the_merge_alon
     assert await candidates(office) == [first.referral_id]
 
 
+async def test_a_new_referral_of_the_survivor_is_tied_to_what_the_joined_child_has_open(
+    office: Office, riverbend: Hub, harbor: Hub, first: Referred, second: Referred
+) -> None:
+    await join(office, second, first)
+    await office.as_staff("POST", path(first, "close"), {"reason": "no_response"})
+    third = await refer_renamed(office, harbor)
+
+    fourth = await refer(riverbend, make_bundle(number="RB-2", member="100088888888"))
+
+    assert (third.youth_id, fourth.youth_id) == (second.youth_id, first.youth_id)
+    assert await office.state(third.referral_id) != "duplicate_review"
+    assert await office.state(fourth.referral_id) == "duplicate_review"
+    assert await candidates(office) == [third.referral_id]
+
+
 async def test_a_merge_that_was_undone_ties_nobody(
     office: Office, harbor: Hub, first: Referred, second: Referred
 ) -> None:
