@@ -1,12 +1,12 @@
 #!/bin/bash
-# Installs what this machine lacks: packages.sh [make] [venv] [postgresql] [nginx] [java] [faketime]
+# Installs what this machine lacks: packages.sh [make] [venv] [postgresql] [nginx] [java] [faketime] [promtool]
 # Only Debian's apt-get, only as root; otherwise one sentence says what is missing, and where wheels
 # can stand in (postgresql, nginx, java) they do.
 set -u
 
 declare -A package=(
   [make]=make [venv]=python3-venv [postgresql]=postgresql [nginx]=nginx-light
-  [java]=default-jre-headless [faketime]=faketime
+  [java]=default-jre-headless [faketime]=faketime [promtool]=prometheus
 )
 
 have() {
@@ -17,6 +17,7 @@ have() {
     nginx) PATH=$PATH:/usr/sbin command -v nginx ;;
     java) command -v java ;;
     faketime) compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' ;;
+    promtool) command -v promtool ;;
   esac >/dev/null 2>&1
 }
 
@@ -35,6 +36,19 @@ fi
 mkdir -p /etc/postgresql-common/createcluster.d
 echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/waypost.conf
 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
-install() { apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null 2>&1; }
-install || { apt-get update -q >/dev/null 2>&1; install; } ||
-  echo "apt-get cannot install ${missing[*]}: we go on without." >&2
+install() {
+  case $1 in
+    prometheus) unpack_promtool ;;
+    *) apt-get install -y -q --no-install-recommends "$1" ;;
+  esac
+}
+# One program of that package, 48 MB, without its daemon and the 300 MB that its pages need.
+unpack_promtool() (
+  folder=$(mktemp -d) && trap 'rm -r "$folder"' EXIT && cd "$folder" &&
+    apt-get download -q prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb |
+    tar -x -C /usr/local --strip-components=2 ./usr/bin/promtool
+)
+for each in "${missing[@]}"; do
+  { install "$each" || { apt-get update -q && install "$each"; }; } >/dev/null 2>&1 ||
+    echo "apt-get cannot install $each: we go on without." >&2
+done

@@ -47,7 +47,7 @@ def shown() -> list[str]:
 def promtool() -> str:
     found = os.environ.get("WAYPOST_PROMTOOL") or shutil.which("promtool")
     if not found:
-        pytest.skip("There is no promtool: Debian's package prometheus brings it.")
+        pytest.skip("There is no promtool: deploy/local/packages.sh promtool brings it.")
     return found
 
 
