@@ -49,9 +49,9 @@ class Group:
         ]
 
     async def keep(self, name: str, part: Part) -> None:
-        pause = PAUSE_SECONDS
+        loop, pause = asyncio.get_running_loop(), PAUSE_SECONDS / 2
         while True:
-            begun = asyncio.get_running_loop().time()
+            begun = loop.time()
             self.status.parts[name] = "running"
             try:
                 await part()
@@ -66,10 +66,11 @@ class Group:
                 reason = redacted(error)
             self.status.parts[name] = reason
             log.warning("part-begins-again", extra={"part": name, "reason": reason})
-            if asyncio.get_running_loop().time() - begun > LONGEST_PAUSE_SECONDS:
-                pause = PAUSE_SECONDS
+            if loop.time() - begun > pause:
+                pause = PAUSE_SECONDS  # it worked for a while: what it needs comes and goes
+            else:
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def stop(self) -> None:
         for task in self.tasks:

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 
+import detangle
 import pytest
 
 from services.chassis import loops, outbox, work
@@ -41,6 +42,27 @@ async def test_a_part_that_fails_or_ends_begins_again(
     reasons = [getattr(record, "reason", "") for record in caplog.records]
     assert reasons == ["ValueError", "CancelledError", "ended"]
     assert "with a name in it" not in caplog.text
+
+
+def test_a_part_works_for_most_of_the_time_between_outages_that_come_again_and_again() -> None:
+    detangle.explore(four_seconds_there_and_two_away, runs=20, seed=1, database=False)
+
+
+async def four_seconds_there_and_two_away() -> None:
+    """PostgreSQL goes every six seconds, for two: as where something is broken for long."""
+    loop, worked = asyncio.get_running_loop(), 0
+
+    async def part() -> None:
+        nonlocal worked
+        while loop.time() % 6 < 4:
+            await asyncio.sleep(0.1)
+            worked += 1
+        raise ConnectionError
+
+    group = loops.Group(Health(), {"part": part})
+    await asyncio.sleep(120)
+    await group.stop()
+    assert worked > 0.6 * 120 * 4 / 6 / 0.1, worked
 
 
 async def test_an_event_wakes_the_relay_when_it_commits_and_not_before(pool: Pool) -> None:
