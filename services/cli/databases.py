@@ -12,8 +12,11 @@ from typing import Annotated
 
 import asyncpg
 import typer
+from rich.console import Console
 
 from services.chassis.db import Pool, open_pool
+
+console = Console()
 
 SERVICES = ("referral", "scheduling", "documentation", "notifications")
 DEFAULT = Path("var/waypost.env")

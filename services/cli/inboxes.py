@@ -6,13 +6,13 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from getpass import getuser
 from importlib import import_module
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from services.chassis import audit, metrics
@@ -21,9 +21,8 @@ from services.chassis.db import Connection, Pool, Record, transaction
 from services.chassis.envelope import Stream
 from services.chassis.errors import Refused
 from services.chassis.inbox import Inbox
-from services.cli.databases import SERVICES, database
-
-console = Console()
+from services.cli.databases import SERVICES, console, database
+from services.cli.thaw import thaw_stream
 
 ServiceName = Annotated[str, typer.Argument(help=f"Who hears: {', '.join(SERVICES)}.")]
 Producer = Annotated[str, typer.Argument(help="Who told it.")]
@@ -226,6 +225,10 @@ def retry(
     stream: Annotated[UUID | None, typer.Option(help="Only this stream.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Say how far it would go; change nothing.")] = False,
     thaw: Annotated[bool, typer.Option(help="Also go on with frozen streams.")] = False,
+    restored: Annotated[
+        datetime | None,
+        typer.Option(help="With --thaw: when (UTC) a restored producer had not yet begun again."),
+    ] = None,
     per_second: Annotated[int, typer.Option(help="At most so many streams.", min=1)] = 20,
     stop_after: Annotated[
         int, typer.Option(help="Stop when so many in a row still fail.", min=1)
@@ -237,14 +240,25 @@ def retry(
     """
     if dry_run and thaw:
         raise typer.BadParameter("A thaw cannot be tried: it is a decision.")
+    if restored and not thaw:
+        raise typer.BadParameter("--restored says from when on a stream is thawed: give --thaw.")
     left, pace = 0, Pace(per_second, stop_after)
+    since = restored.replace(tzinfo=UTC) if restored else None
     for name in [one_of(service)] if service else SERVICES:
-        left += asyncio.run(retry_service(name, stream, dry_run=dry_run, thaw=thaw, pace=pace))
+        left += asyncio.run(
+            retry_service(name, stream, dry_run=dry_run, thaw=thaw, restored=since, pace=pace)
+        )
     raise typer.Exit(1 if left else 0)
 
 
 async def retry_service(
-    service: str, only: UUID | None, *, dry_run: bool, thaw: bool, pace: Pace | None = None
+    service: str,
+    only: UUID | None,
+    *,
+    dry_run: bool,
+    thaw: bool,
+    restored: datetime | None = None,
+    pace: Pace | None = None,
 ) -> int:
     """Returns how many streams still stand still, or would."""
     pace, inbox, left, in_a_row = pace or Pace(), inbox_of(service), 0, 0
@@ -254,7 +268,11 @@ async def retry_service(
         found = [row for row in found if only in (None, row["stream_id"])]
         for number, row in enumerate(found):
             begun = time.monotonic()
-            stands = await retry_stream(pool, inbox, row, dry_run=dry_run, thaw=thaw)
+            stream = Stream(row["stream_id"], row["producer"])
+            if thaw and row["reason"].startswith("frozen"):
+                stands = not await thaw_stream(pool, inbox, stream, restored)
+            else:
+                stands = await retry_stream(pool, inbox, stream, dry_run=dry_run)
             left, in_a_row = left + stands, in_a_row + 1 if stands else 0
             rest = len(found) - number - 1
             if in_a_row == pace.stop_after and rest:
@@ -267,11 +285,8 @@ async def retry_service(
     return left
 
 
-async def retry_stream(pool: Pool, inbox: Inbox, row: Record, *, dry_run: bool, thaw: bool) -> bool:
+async def retry_stream(pool: Pool, inbox: Inbox, stream: Stream, *, dry_run: bool) -> bool:
     """True when it stands still, or would."""
-    stream = Stream(row["stream_id"], row["producer"])
-    if thaw and row["reason"].startswith("frozen"):
-        await inbox.thaw(pool, stream)
     outcome = await inbox.retry(pool, stream, dry_run=dry_run)
     stands = bool(outcome.refused) or not outcome.applied
     why = outcome.refused[0].reason if outcome.refused else "still frozen or missing"

@@ -21,8 +21,8 @@ from services.chassis.db import Connection, Pool, acquired, transaction
 from services.chassis.envelope import Envelope, Stream
 from services.chassis.inbox import DryRun
 from services.chassis.projections import Moved, Projection, rebuild
-from services.cli.databases import SERVICES, database
-from services.cli.inboxes import console, inbox_of, one_of, table_of
+from services.cli.databases import SERVICES, console, database
+from services.cli.inboxes import inbox_of, one_of, table_of
 
 TRIES = 5  # a stream that goes on faster than it can be read is left for the next run
 

@@ -207,13 +207,17 @@ async def told_otherwise(conn: Session, consumer: str, events: Sequence[Envelope
 
 
 async def freeze(
-    conn: Session, consumer: str, streams: Collection[Stream], reason: str | None
-) -> None:
+    conn: Session, consumer: str, streams: Collection[Stream], reason: str
+) -> list[Stream]:
     await statement()
+    newly = []
     for stream in sorted(streams):
         await conn.lock(("cursor", stream))
         before = conn.get(("cursor", stream)) or Cursor(0, None)
-        conn.put(("cursor", stream), replace(before, frozen=reason))
+        if not before.frozen:
+            newly.append(stream)
+            conn.put(("cursor", stream), replace(before, frozen=reason))
+    return newly
 
 
 async def due(conn: Session, consumer: str, reason: str) -> list[Stream]:
@@ -230,6 +234,12 @@ async def cursors(
     await statement()
     found = {id_: conn.get(("cursor", Stream(id_, producer))) for id_ in stream_ids}
     return {id_: cursor.sequence for id_, cursor in found.items() if cursor}
+
+
+async def all_cursors(conn: Session, consumer: str, producer: str) -> dict[UUID, int]:
+    streams = {key[1] for key in conn.database.rows if key[0] == "cursor"}
+    ids = [stream.stream_id for stream in streams if stream.producer == producer]
+    return await cursors(conn, consumer, producer, ids)
 
 
 # --- Those of outbox and relay --------------------------------------------------------------------
@@ -344,7 +354,7 @@ async def take_back(conn: Session, instance: str) -> None:
 STATEMENTS: Mapping[ModuleType, Sequence[Callable[..., Awaitable[Any]]]] = {
     inbox_store: (
         *(lock_cursors, load_waiting, move_cursors, forget, remember, refuse, clear_reason),
-        *(told_otherwise, freeze, due, cursors),
+        *(told_otherwise, freeze, due, cursors, all_cursors),
     ),
     relay: (locked, unpublished, mark),
     work: (claim, finish, put_off, take_back),

@@ -70,8 +70,40 @@ async def test_the_clock_and_a_retry_leave_a_frozen_stream_alone_and_a_thaw_goes
     await rig.inbox.retry(pool, FIRST)
     assert await applied(pool) == {}
 
-    await rig.inbox.thaw(pool, FIRST)
+    await rig.inbox.thaw(pool, FIRST, after=0, told=[noted(FIRST, 1), noted(FIRST, 2)])
     assert await applied(pool) == {FIRST: [1, 2]}
+
+
+async def test_a_thaw_goes_on_from_where_both_histories_part_and_forgets_what_waits_of_the_other(
+    pool: Pool, rig: Rig
+) -> None:
+    await rig.receive([noted(FIRST, n) for n in (1, 2, 3, 6)])
+    await rig.receive([retold(noted(FIRST, 3))])
+
+    await rig.inbox.thaw(pool, FIRST, after=1, told=[retold(noted(FIRST, 2))])
+    await rig.receive([noted(FIRST, n) for n in (1, 2)])  # what Kafka may bring again
+
+    assert await applied(pool) == {FIRST: [1, 2, 3, 2]}
+    assert await waiting(pool) == []
+
+
+async def test_a_thaw_never_takes_a_cursor_beyond_what_was_applied(pool: Pool, rig: Rig) -> None:
+    await rig.receive([noted(FIRST, 1), retold(noted(FIRST, 1))])
+
+    await rig.inbox.thaw(pool, FIRST, after=3, told=[])
+    await rig.receive([noted(FIRST, 1)])
+
+    assert await applied(pool) == {FIRST: [1]}
+
+
+async def test_what_comes_again_after_a_thaw_is_no_reused_number(pool: Pool, rig: Rig) -> None:
+    await rig.receive([noted(FIRST, 1), noted(FIRST, 2)])
+    await rig.receive([retold(noted(FIRST, 2))])
+
+    await rig.inbox.thaw(pool, FIRST, after=1, told=[])
+    await rig.receive([noted(FIRST, 1)])
+
+    assert await frozen(pool) == {}
 
 
 async def test_a_cursor_ahead_of_its_head_freezes(
@@ -85,6 +117,48 @@ async def test_a_cursor_ahead_of_its_head_freezes(
 
     assert await frozen(pool) == {FIRST.stream_id: "cursor-ahead"}
     assert caplog.messages == ["stream-frozen"]
+
+
+async def test_a_stream_that_its_producer_lost_from_its_first_event_on_freezes(
+    pool: Pool, rig: Rig, owner: Owner
+) -> None:
+    await owner.append(SECOND)
+    await rig.receive([noted(FIRST, 1), noted(SECOND, 1)])
+
+    await CatchUp(pool, rig.inbox, "referral", owner).look()
+
+    assert await frozen(pool) == {FIRST.stream_id: "cursor-ahead"}
+
+
+async def test_what_was_told_anew_beyond_a_cursor_is_not_put_on_top_of_what_is_gone(
+    pool: Pool, rig: Rig, owner: Owner
+) -> None:
+    """The restored producer has overtaken us, and Kafka did not bring what would have shown it."""
+    await rig.receive([noted(FIRST, 1), noted(FIRST, 2)])
+    for _ in range(3):
+        await owner.append(FIRST)
+    catch_up = CatchUp(pool, rig.inbox, "referral", owner, patience=0)
+
+    await catch_up.look()
+    await catch_up.round()
+
+    assert await applied(pool) == {FIRST: [1, 2]}
+    assert await frozen(pool) == {FIRST.stream_id: "number-reused"}
+
+
+async def test_a_frozen_stream_is_said_once_and_keeps_its_first_reason(
+    pool: Pool, rig: Rig, owner: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    await owner.append(FIRST)
+    await rig.receive([noted(FIRST, 1), noted(FIRST, 2)])
+    catch_up = CatchUp(pool, rig.inbox, "referral", owner)
+
+    for _ in range(3):
+        await catch_up.look()
+        await rig.receive([retold(noted(FIRST, 2))])
+
+    assert caplog.messages == ["stream-frozen"]
+    assert await frozen(pool) == {FIRST.stream_id: "cursor-ahead"}
 
 
 async def test_a_stream_that_moved_on_while_we_asked_is_not_frozen(

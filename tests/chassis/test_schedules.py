@@ -202,7 +202,7 @@ def test_a_bound_that_open_transactions_may_pass_is_found_out(
     is_found(a_kafka_that_loses)
 
 
-async def freeze_at_once(self: CatchUp, heads: Mapping[UUID, int]) -> None:
+async def freeze_at_once(self: CatchUp, heads: Mapping[UUID, int], *, whole: bool) -> None:
     async with transaction(cast(Any, self.pool)) as conn:
         at = await cursors(conn, self.inbox.consumer, self.name, heads)
     ahead = [Stream(id_, self.name) for id_, number in at.items() if number > heads[id_]]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from services.chassis import outbox, work
 from services.chassis.db import Pool, transaction
 from services.cli import inboxes, story
 from services.cli.__main__ import app
-from services.cli.databases import SERVICES, dsn_of, load
+from services.cli.databases import SERVICES, console, dsn_of, load
 from tests.chassis.rig import NOW, STREAMS, Noted, Rig, applied, noted, retold, waiting
+from tests.chassis.story import Owner
 from tests.conftest import OpenDatabase
 from tests.postgres import Server
 
@@ -34,9 +36,15 @@ async def rig(
         monkeypatch.setenv(f"WAYPOST_{service.upper()}_DSN", server.dsn(name))
     rig = Rig(pool)
     monkeypatch.setattr(inboxes, "inbox_of", lambda _: rig.inbox)
-    monkeypatch.setattr(inboxes.console, "width", 200)
+    monkeypatch.setattr(console, "width", 200)
     monkeypatch.setattr(story.console, "width", 250)
     return rig
+
+
+@pytest.fixture
+async def owner(open_database: OpenDatabase) -> Owner:
+    """The producer of what scheduling hears."""
+    return Owner(await open_database("two"))
 
 
 async def test_status_counts_what_is_told_heard_and_held(
@@ -68,7 +76,7 @@ async def test_waiting_names_what_stands_still_and_why(
 async def test_an_id_stays_in_one_piece_on_a_narrow_screen(
     rig: Rig, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inboxes.console, "width", 80)
+    monkeypatch.setattr(console, "width", 80)
     rig.poison.add((FIRST, 2))
     await rig.receive(EVERY)
 
@@ -171,14 +179,50 @@ async def retry_all(pace: inboxes.Pace) -> int:
     return await inboxes.retry_service("scheduling", None, dry_run=False, thaw=False, pace=pace)
 
 
-async def test_a_frozen_stream_goes_on_only_when_thawed(rig: Rig) -> None:
-    await rig.receive([noted(FIRST, 1), retold(noted(FIRST, 1))])
+async def test_a_frozen_stream_goes_on_only_when_thawed_and_as_its_producer_says(
+    rig: Rig, owner: Owner
+) -> None:
+    await owner.append(FIRST)
+    [told] = await owner.events(FIRST, 0)
+    await rig.receive([retold(told), told])
 
     assert await inboxes.retry_service("scheduling", None, dry_run=False, thaw=False) == 1
     assert await applied(rig.pool) == {}
-    await inboxes.retry_service("scheduling", FIRST.stream_id, dry_run=False, thaw=True)
+    assert await thaw_all() == 0
 
     assert await applied(rig.pool) == {FIRST: [1]}
+    assert await rig.pool.fetchval("SELECT last_event_id FROM inbox_cursor") == told.event_id
+    acts = await rig.pool.fetch("SELECT act, resources FROM audit")
+    assert [tuple(row) for row in acts] == [("waypost thaw", [f"stream/{FIRST.stream_id}"])]
+
+
+async def test_a_stream_whose_producer_was_restored_is_thawed_from_the_moment_that_is_named(
+    rig: Rig, owner: Owner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(3):
+        await owner.append(FIRST)
+    await rig.receive(await owner.events(FIRST, 0))
+    await owner.pool.execute("DELETE FROM event WHERE sequence > 1")
+    await owner.pool.execute("UPDATE stream SET last_sequence = 1")
+    restored = await owner.pool.fetchval("SELECT clock_timestamp()")
+    for _ in range(3):
+        await owner.append(FIRST)
+    await rig.receive(await owner.events(FIRST, 0))
+
+    assert await thaw_all() == 1
+    assert "restored; say when" in capsys.readouterr().out
+    assert await applied(rig.pool) == {FIRST: [1, 2, 3]}
+    assert await thaw_all(restored) == 0
+
+    # What was applied of the history that is gone stays; of the other all, once and in order.
+    assert await applied(rig.pool) == {FIRST: [1, 2, 3, 2, 3, 4]}
+    assert await waiting(rig.pool) == []
+
+
+async def thaw_all(restored: datetime | None = None) -> int:
+    return await inboxes.retry_service(
+        "scheduling", None, dry_run=False, thaw=True, restored=restored
+    )
 
 
 async def test_skip_gives_up_one_event_and_is_in_the_audit(rig: Rig) -> None:

@@ -59,6 +59,8 @@ WRONG = {
     "retry of no service": (["retry", "--service", "kafka"], "There is no service"),
     "no stream's id": (["retry", "--stream", "Zebra-7731"], "a valid UUID"),
     "a thaw is no trial": (["retry", "--dry-run", "--thaw"], "decision"),
+    "a moment for no thaw": (["retry", "--restored", "2026-03-02"], "give --thaw"),
+    "a moment that is none": (["retry", "--thaw", "--restored", "then"], "--restored"),
     "skip without reason": (["skip", "referral", "scheduling", STREAM, "--reason", " "], "why"),
     "skip where nothing waits": (
         ["skip", "referral", "scheduling", STREAM, "--reason", "x"], "was not refused here"),
