@@ -15,6 +15,7 @@ from uuid import UUID
 import typer
 from rich.table import Table
 
+from contracts.asyncapi import LISTENERS
 from services.chassis import audit, metrics
 from services.chassis.clock import SystemClock
 from services.chassis.db import Connection, Pool, Record, transaction
@@ -33,27 +34,40 @@ StreamId = Annotated[UUID, typer.Argument(help="The stream that stands still (`w
 
 
 def status() -> None:
-    """How each service stands: told, not yet published, waiting, held, due."""
+    """How each service stands: told, not yet published, heard, behind, waiting, held, due."""
     asyncio.run(show_status())
 
 
 async def show_status() -> None:
-    names = ("service", "told", "unpublished", "oldest", "heard", "waiting", "held", "due", "late")
-    table = table_of("", *names)
+    names = ("service", "told", "unpublished", "oldest", "heard", "behind")
+    table = table_of("", *names, "waiting", "held", "due", "late")
+    told: dict[str, int] = {}
+    heard: dict[str, int] = {}
+    rest = {}
     for service in SERVICES:
         async with database(service) as pool, pool.acquire() as conn:
-            told = await conn.fetchval("SELECT count(*) FROM event")
-            heard = await conn.fetchval("SELECT coalesce(sum(last_sequence), 0) FROM inbox_cursor")
+            query = "SELECT coalesce(sum(last_sequence), 0)::bigint FROM inbox_cursor"
+            heard[service] = await conn.fetchval(query)
+            told[service] = await conn.fetchval("SELECT count(*) FROM event")
             (unpublished,) = await metrics.unpublished(conn)
             waits = await metrics.waiting(conn, service)
             held = await metrics.held(conn, service)
             due = await metrics.due(conn, SystemClock())
-        table.add_row(
-            *(service, str(told), str(unpublished["events"]), f"{unpublished['oldest']:.0f} s"),
-            *(str(heard), counted(waits, "reason", "events"), counted(held, "by", "streams")),
+        rest[service] = (
+            *(str(unpublished["events"]), f"{unpublished['oldest']:.0f} s"),
+            *(counted(waits, "reason", "events"), counted(held, "by", "streams")),
             *(counted(due, "kind", "due"), counted(due, "kind", "late")),
         )
+    for service, (events, oldest, *more) in rest.items():
+        behind = sum(told[each] for each in heard_by(service)) - heard[service]
+        numbers = (str(heard[service]), str(max(0, behind)))
+        table.add_row(service, str(told[service]), events, oldest, *numbers, *more)
     console.print(table)
+
+
+def heard_by(service: str) -> Sequence[str]:
+    """Whose events a service hears."""
+    return [topic.partition(".")[0] for topic, who in LISTENERS.items() if service in who]
 
 
 def counted(rows: Sequence[Record], name: str, number: str) -> str:
@@ -201,11 +215,14 @@ async def unreadable_records(conn: Connection, consumer: str) -> Sequence[Record
     )
 
 
+WIDTHS = {"stream": 36, "service": max(len(service) for service in SERVICES)}
+
+
 def table_of(title: str, *columns: str) -> Table:
     table = Table(title=title or None, title_justify="left")
     for column in columns:
         # An id stays in one piece, on a narrow screen too: it is copied into the next command.
-        table.add_column(column, overflow="fold", min_width=36 if column == "stream" else None)
+        table.add_column(column, overflow="fold", min_width=WIDTHS.get(column))
     return table
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from datetime import datetime
 from pathlib import Path
@@ -58,6 +59,24 @@ async def test_status_counts_what_is_told_heard_and_held(
     line = next(text for text in capsys.readouterr().out.splitlines() if "scheduling" in text)
     for part in ("1 ValueError", "3 predecessor", "1 refused"):
         assert part in line
+
+
+async def test_status_says_who_is_how_far_behind_on_a_narrow_screen_too(
+    rig: Rig, owner: Owner, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "width", 80)
+    for _ in range(3):
+        await owner.append(FIRST)
+    await rig.receive([noted(FIRST, 1)])
+
+    await inboxes.show_status()
+
+    head, *rows = [re.split(r"[┃│]", line) for line in capsys.readouterr().out.splitlines()]
+    cells = {row[1].strip(): [cell.strip() for cell in row] for row in [head, *rows] if row[1:]}
+    behind = cells["service"].index("behind")
+    # One database stands for all three others here: two of them are heard by scheduling.
+    assert cells["scheduling"][behind] == str(2 * 3 - 1)
+    assert cells["notifications"][behind] == str(2 * 3)
 
 
 async def test_waiting_names_what_stands_still_and_why(
