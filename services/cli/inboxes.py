@@ -34,12 +34,12 @@ StreamId = Annotated[UUID, typer.Argument(help="The stream that stands still (`w
 
 
 def status() -> None:
-    """How each service stands: told, not yet published, heard, behind, waiting, held, due."""
+    """How each service stands: told, not yet published, behind, waiting, held, due."""
     asyncio.run(show_status())
 
 
 async def show_status() -> None:
-    names = ("service", "told", "unpublished", "oldest", "heard", "behind")
+    names = ("service", "told", "unpublished", "oldest", "behind")
     table = table_of("", *names, "waiting", "held", "due", "late")
     told: dict[str, int] = {}
     heard: dict[str, int] = {}
@@ -60,8 +60,7 @@ async def show_status() -> None:
         )
     for service, (events, oldest, *more) in rest.items():
         behind = sum(told[each] for each in heard_by(service)) - heard[service]
-        numbers = (str(heard[service]), str(max(0, behind)))
-        table.add_row(service, str(told[service]), events, oldest, *numbers, *more)
+        table.add_row(service, str(told[service]), events, oldest, str(max(0, behind)), *more)
     console.print(table)
 
 
@@ -215,14 +214,12 @@ async def unreadable_records(conn: Connection, consumer: str) -> Sequence[Record
     )
 
 
-WIDTHS = {"stream": 36, "service": max(len(service) for service in SERVICES)}
-
-
 def table_of(title: str, *columns: str) -> Table:
     table = Table(title=title or None, title_justify="left")
     for column in columns:
-        # An id stays in one piece, on a narrow screen too: it is copied into the next command.
-        table.add_column(column, overflow="fold", min_width=WIDTHS.get(column))
+        # Ids and names stay in one piece, on a narrow screen too: they go into the next command.
+        whole, wide = column == "service", 36 if column == "stream" else None
+        table.add_column(column, overflow="fold", no_wrap=whole, min_width=wide)
     return table
 
 

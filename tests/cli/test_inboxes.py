@@ -73,10 +73,11 @@ async def test_status_says_who_is_how_far_behind_on_a_narrow_screen_too(
 
     head, *rows = [re.split(r"[┃│]", line) for line in capsys.readouterr().out.splitlines()]
     cells = {row[1].strip(): [cell.strip() for cell in row] for row in [head, *rows] if row[1:]}
-    behind = cells["service"].index("behind")
+    behind, last = cells["service"].index("behind"), cells["service"].index("late")
     # One database stands for all three others here: two of them are heard by scheduling.
     assert cells["scheduling"][behind] == str(2 * 3 - 1)
     assert cells["notifications"][behind] == str(2 * 3)
+    assert cells["notifications"][last] == "-"
 
 
 async def test_waiting_names_what_stands_still_and_why(
@@ -202,7 +203,7 @@ async def test_a_frozen_stream_goes_on_only_when_thawed_and_as_its_producer_says
     rig: Rig, owner: Owner
 ) -> None:
     await owner.append(FIRST)
-    [told] = await owner.events(FIRST, 0)
+    [told] = await owner.events({FIRST: 0})
     await rig.receive([retold(told), told])
 
     assert await inboxes.retry_service("scheduling", None, dry_run=False, thaw=False) == 1
@@ -220,13 +221,13 @@ async def test_a_stream_whose_producer_was_restored_is_thawed_from_the_moment_th
 ) -> None:
     for _ in range(3):
         await owner.append(FIRST)
-    await rig.receive(await owner.events(FIRST, 0))
+    await rig.receive(await owner.events({FIRST: 0}))
     await owner.pool.execute("DELETE FROM event WHERE sequence > 1")
     await owner.pool.execute("UPDATE stream SET last_sequence = 1")
     restored = await owner.pool.fetchval("SELECT clock_timestamp()")
     for _ in range(3):
         await owner.append(FIRST)
-    await rig.receive(await owner.events(FIRST, 0))
+    await rig.receive(await owner.events({FIRST: 0}))
 
     assert await thaw_all() == 1
     assert "restored; say when" in capsys.readouterr().out
