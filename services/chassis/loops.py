@@ -23,12 +23,13 @@ from services.chassis.work import Worker
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 10.0
+LONGEST_PAUSE_SECONDS = 3.0
 MOST_CALLS = 4  # at once: a partner that answers slowly holds one of them for thirty seconds
 WORK_POLL_SECONDS = 0.2
 LANES_SECONDS = 1.0
 RETRY_POLL_SECONDS = 1.0
 ROUND_SECONDS = 2.0
+NEXT_ROUND_SECONDS = 0.2  # while there is something to ask for, at a pace that leaves room
 # With the ten seconds of patience and two rounds this is well below the minute within which a
 # consumer must have caught up when Kafka has lost something (RELIABILITY.md, P9).
 LOOK_SECONDS = 20.0
@@ -162,8 +163,8 @@ async def catch_up(catch_up: CatchUp) -> None:
         if loop.time() >= look_at:
             await catch_up.look()
             look_at = loop.time() + LOOK_SECONDS
-        await catch_up.round()
-        await asyncio.sleep(ROUND_SECONDS)
+        asked = await catch_up.round()
+        await asyncio.sleep(NEXT_ROUND_SECONDS if asked else ROUND_SECONDS)
 
 
 # --- Due -----------------------------------------------------------------------------------------

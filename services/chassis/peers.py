@@ -92,7 +92,21 @@ class HttpProducer:
         answer = await self.peers.get(self.service, "/internal/streams", params={"since": since})
         return answer["bound"], {UUID(id_): number for id_, number in answer["heads"].items()}
 
-    async def events(self, stream: Stream, after: int) -> Sequence[Envelope]:
+    async def events(self, after: Mapping[Stream, int]) -> Sequence[Envelope]:
+        places = [f"{stream.stream_id}:{number}" for stream, number in after.items()]
+        try:
+            answer = await self.peers.get(
+                self.service, "/internal/events-of", params={"after": places}
+            )
+        except NotFound:  # a release that is asked for one stream at a time
+            return [event for one in after.items() for event in await self.events_of_one(*one)]
+        return [
+            from_json(event, stream)
+            for stream in after
+            for event in answer["events"].get(str(stream.stream_id), ())
+        ]
+
+    async def events_of_one(self, stream: Stream, after: int) -> Sequence[Envelope]:
         params = {"stream": str(stream.stream_id), "after": after}
         answer = await self.peers.get(self.service, "/internal/events", params=params)
         return [from_json(event, stream) for event in answer["events"]]

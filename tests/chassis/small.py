@@ -18,6 +18,7 @@ from services.chassis.db import Connection, transaction
 from services.chassis.doors import PublicRouter
 from services.chassis.envelope import Stream, handling
 from services.chassis.inbox import Handlers
+from services.chassis.peers import HttpProducer
 from services.chassis.process import Kinds, Service, run
 from services.chassis.settings import ServiceSettings
 from services.chassis.work import Item
@@ -81,6 +82,15 @@ async def pair(stream: UUID, seconds: float, request: Request) -> None:
 async def ask(peer: str, request: Request) -> Any:
     context: Context = request.app.state.context
     return await context.peers.get(peer, "/internal/streams")
+
+
+@door.get("/events/of/{peer}/{stream}/{other}")
+async def ask_for_events(peer: str, stream: UUID, other: UUID, request: Request) -> list[Any]:
+    """Both streams at once: of the first one from the beginning, of the other after 1."""
+    context: Context = request.app.state.context
+    after = {Stream(stream, peer): 0, Stream(other, peer): 1}
+    events = await HttpProducer(context.peers, peer).events(after)
+    return [[str(event.stream.stream_id), event.sequence] for event in events]
 
 
 @handlers.on(Noted)

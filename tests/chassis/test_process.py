@@ -102,6 +102,19 @@ async def test_a_peer_is_asked_with_a_signed_assertion(
     assert answer.json() == {"bound": 0, "heads": {}}
 
 
+async def test_a_peer_tells_the_next_events_of_several_streams_at_once(
+    run: Run, pool: Pool, server: Server, web: httpx.AsyncClient
+) -> None:
+    small, (one, other) = run("referral", referral=server.dsn("one")), (uuid4(), uuid4())
+    for stream in (one, other):
+        assert (await web.post(f"{small.url}/pairs/{stream}/0")).status_code == 200
+
+    answer = await web.get(f"{small.url}/events/of/referral/{one}/{other}")
+
+    assert answer.json() == [[str(one), 1], [str(one), 2], [str(other), 2]]
+    assert (await web.get(f"{small.ops}/internal/events-of?after={one}:0")).status_code == 401
+
+
 async def test_a_database_that_does_not_answer_is_503_within_seconds(
     run: Run, pool: Pool, server: Server, web: httpx.AsyncClient
 ) -> None:

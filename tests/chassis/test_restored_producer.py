@@ -168,7 +168,7 @@ async def test_a_stream_that_moved_on_while_we_asked_is_not_frozen(
         async def heads(self, since: int) -> tuple[int, dict[UUID, int]]:
             answer = await super().heads(since)
             await self.append(FIRST)
-            await rig.receive(await self.events(FIRST, 0))
+            await rig.receive(await self.events({FIRST: 0}))
             return answer
 
     await owner.append(FIRST)
@@ -192,7 +192,7 @@ async def test_a_log_that_became_shorter_is_compared_whole(
     catch_up = CatchUp(pool, rig.inbox, "referral", owner, clock=clock)
     for _ in range(3):
         await owner.append(FIRST)
-    await rig.receive(await owner.events(FIRST, 0))
+    await rig.receive(await owner.events({FIRST: 0}))
     for _ in range(3):  # until its bound is settled
         await catch_up.look()
         clock.now += 40

@@ -152,9 +152,9 @@ class Teller:
         await statement()
         return bound, found
 
-    async def events(self, stream: Stream, after: int) -> Sequence[Envelope]:
+    async def events(self, after: Mapping[Stream, int]) -> Sequence[Envelope]:
         await statement()
-        events = (e for e in self.log.values() if e.stream == stream and e.sequence > after)
+        events = [e for e in self.log.values() if e.sequence > after.get(e.stream, e.sequence)]
         return sorted(events, key=lambda event: event.sequence)
 
 
