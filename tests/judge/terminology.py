@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts import codes
+from services.referral.domain.states import HOLD_TEXTS, Business, CloseReason
 from services.referral.mapping.task import CRITERIA
 
 LOCAL = "https://waypost.example/fhir/CodeSystem/"
@@ -37,7 +38,9 @@ SAID: Mapping[str, Iterable[str]] = {
     "issue-detail": [f"gap-{code}" for code in (*codes.Gap, *codes.OpenItem)],
     "tm-progress-scale": list(codes.ProgressScale),
     "program-criterion": [code for code, _ in CRITERIA.values()],
+    "referral-business-status": [code for code in Business if not code[0].isdigit()],
     "referral-gap": [*codes.Gap, *codes.OpenItem],
+    "referral-reason": [*codes.Ineligibility, *CloseReason, *HOLD_TEXTS, "merged", "withdrawn"],
     "staff-role": ["clinical-supervisor"],
 }
 
