@@ -28,6 +28,13 @@ EACH = (
     *("Task", "ServiceRequest", "Patient", "CarePlan", "Goal", "Encounter", "Observation"),
     *("DocumentReference", "Provenance"),
 )
+BY_ID = {
+    "read": ("GET", ""),
+    "vread": ("GET", "/_history/1"),
+    "history-instance": ("GET", "/_history"),
+    "delete": ("DELETE", ""),
+    "patch": ("PATCH", ""),
+}
 FOR_PAYERS = {"Patient", "Encounter", "Organization", "Location"}
 
 
@@ -103,6 +110,29 @@ async def test_a_payer_sees_its_members_and_their_encounters_alone(
         for encounter in found.of("Encounter"):
             shown = (await payer.ask("GET", f"Encounter/{encounter['id']}")).body
             assert not shown.keys() & {"participant", "basedOn", "reasonReference"}
+
+
+async def test_each_type_is_read_by_its_id_as_claimed_and_in_no_other_way(told: Told) -> None:
+    world, journey, found = told.world, told.journeys[0], told.crawls[0].found
+    [rest] = (await world.read(journey.hub, "metadata"))["rest"]
+    subscriptions = (await world.read(journey.hub, "Subscription"))["entry"]
+    there = [address for address in found if "/h-" not in address]
+    there += [f"Appointment/{journey.appointments[0]['appointment_id']}"]
+    there += [f"EpisodeOfCare/{journey.episode_id}", address_of(subscriptions[0]["resource"])]
+    by_type = {address.partition("/")[0]: address for address in there}
+    statuses = {}
+
+    for about in rest["resource"]:
+        address, has = by_type[about["type"]], {one["code"] for one in about["interaction"]}
+        for interaction, (method, rest_of_path) in BY_ID.items():
+            if method == "GET" or interaction not in has:  # what exists is not taken away
+                wish = {"method": method, "path": address + rest_of_path}
+                answer = await world.hub(journey.hub, "send", wish)
+                right = {200} if interaction in has else {404, 405}
+                if answer.status not in right:
+                    statuses[about["type"], interaction] = answer.status
+
+    assert statuses == {}
 
 
 async def test_the_official_validator_finds_no_error_in_what_we_emit(

@@ -73,6 +73,10 @@ async def running(at: Addresses, token: Path, group: str) -> AsyncIterator[list[
         await listening
 
 
+def test_the_example_is_as_short_as_we_say() -> None:
+    assert len(EXAMPLE.read_text().splitlines()) <= 40
+
+
 async def test_an_outside_scheduler_hears_of_each_child_once_whatever_kafka_loses(
     cast: Cast, world: World, addresses: Addresses, tmp_path: Path
 ) -> None:
