@@ -5,7 +5,7 @@ import contextlib
 import logging
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from deploy.local.jars import kafka_jars
 from deploy.local.machine import Missing, java
@@ -136,15 +136,27 @@ async def create_topics(address: str, topics: Topics) -> None:
         )
         for name in topics.names
     ]
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
-    try:
-        await admin.start()
+    async with administering(address) as admin:
         answer = await admin.create_topics(wanted)
-    finally:
-        await admin.close()
     for name, code, *text in answer.topic_errors:
         if code not in (0, TOPIC_EXISTS):
             raise KafkaError(f"The topic {name} cannot be created: error {code}, {text}")
+
+
+@contextlib.asynccontextmanager
+async def administering(address: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Who may change topics. KafkaError, too, while nobody is known to be in control.
+
+    aiokafka makes an AttributeError of that: it asks the node that it knows is the controller.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    try:
+        await admin.start()
+        yield admin
+    except AttributeError as error:
+        raise KafkaConnectionError("No controller is known yet.") from error
+    finally:
+        await admin.close()
 
 
 async def until_ready(address: str, *, seconds: float = 60) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from signal import SIGCONT, SIGKILL
 
 import asyncpg
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
+from aiokafka.admin import NewPartitions
 
-from deploy.local.kafka import Kafka, silent_client
+from deploy.local.kafka import Kafka, administering, silent_client
 from deploy.local.machine import free_ports, wait_until
 from deploy.local.part import Part, write
 from deploy.local.postgres import Postgres, make_database, until_answers
@@ -244,32 +244,20 @@ def remove_segments(stand: Stand, topic: str) -> None:
 
 async def add_partition(address: str, topic: str) -> None:
     number = (await partitions_of(address, [topic]))[topic]
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
     with silent_client():
-        await admin.start()
-        try:
+        async with administering(address) as admin:
             await admin.create_partitions({topic: NewPartitions(total_count=number + 1)})
-        finally:
-            await admin.close()
 
 
 async def delete_topic(address: str, topic: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
     with silent_client():
-        await admin.start()
-        try:
+        async with administering(address) as admin:
             await admin.delete_topics([topic])
-        finally:
-            await admin.close()
 
 
 async def partitions_of(address: str, topics: list[str]) -> dict[str, int]:
     """How many partitions each topic has now."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
     with silent_client():
-        await admin.start()
-        try:
+        async with administering(address) as admin:
             found = await admin.describe_topics(topics)
-        finally:
-            await admin.close()
     return {topic["topic"]: len(topic["partitions"]) for topic in found}

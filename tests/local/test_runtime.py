@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from deploy.local import jars, machine, nginx, postgres
@@ -236,3 +237,16 @@ def test_what_neither_the_system_nor_a_wheel_has_is_one_plain_sentence(
 def is_one_plain_sentence(error: Missing) -> bool:
     text = str(error)
     return text.endswith(".") and "\n" not in text and len(text) < 160
+
+
+async def test_a_broker_of_which_nobody_is_in_control_yet_is_not_ready(
+    monkeypatch: pytest.MonkeyPatch, plain: pytest.MonkeyPatch
+) -> None:
+    async def learns_nothing(self: object) -> None:
+        """As from a broker that answers and knows of no controller."""
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "start", learns_nothing)
+    monkeypatch.setattr(AIOKafkaClient, "force_metadata_update", learns_nothing)
+
+    with pytest.raises(KafkaError, match="No controller is known yet"):
+        await create_topics("127.0.0.1:1", Topics.read())
