@@ -87,7 +87,8 @@ async def add_question(
         "round": round_,
         "attempt": attempt,
     }
-    await work.add(conn, "ask-payer", payload, due_at=due_at, lane=f"payer/{facts.youth_id}")
+    lane = f"payer/{facts.referral_id}/{round_}"  # a new round waits for no pause of an older one
+    await work.add(conn, "ask-payer", payload, due_at=due_at, lane=lane)
 
 
 async def recheck(
