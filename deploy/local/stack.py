@@ -33,7 +33,6 @@ ROOT = Path(__file__).parents[2]
 SERVICES = ("referral", "scheduling", "documentation", "notifications")
 SIMULATORS = ("identity", "payer", "hub", "mail")
 READY_SECONDS = 90
-PREFERRED_PORT = 8080
 NO_TRACE_PAGE = "none here: `.venv/bin/python -m deploy.local.zipkin`, then `make up`, brings one"
 
 
@@ -68,6 +67,9 @@ class Stack:
     Whatever dies comes back, its data with it, over a restart of everything too. The ports are
     chosen once and kept.
     """
+
+    # Of the gateway, where it is free. Stacks that begin at once could all find it so.
+    preferred_port: int | None = 8080
 
     def __init__(
         self,
@@ -295,8 +297,8 @@ class Stack:
         kept = {name for name in names if name in ours or (name in ports and is_free(ports[name]))}
         lost = [name for name in names if name not in kept]
         fresh = dict(zip(lost, free_ports(len(lost)), strict=True))
-        if "gateway" in fresh and is_free(PREFERRED_PORT):
-            fresh["gateway"] = PREFERRED_PORT
+        if "gateway" in fresh and self.preferred_port and is_free(self.preferred_port):
+            fresh["gateway"] = self.preferred_port
         write(file, json.dumps(ports | fresh, indent=1))
 
     def ports(self) -> dict[str, int]:

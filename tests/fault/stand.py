@@ -32,6 +32,7 @@ class Stand(Stack):
     """A stack to break. Every part comes back by itself; Kafka with another disk if need be."""
 
     names: tuple[str, ...] = SERVICES
+    preferred_port = None
     light_only = False  # the light load and nothing else
 
     def __init__(

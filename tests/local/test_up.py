@@ -22,6 +22,7 @@ PARTS = ["postgres", "kafka", "identity", "payer", "hub", *SERVICES, "gateway"]
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("stack") / "home")
+    stack.preferred_port = None
     stack.up()
     yield stack
     stack.remove()

@@ -17,6 +17,7 @@ SEED = int(os.environ["STORIES_SEED"])  # drawn for the whole run, and printed b
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(Path(tmp_path_factory.mktemp("stories")) / "stack")
+    stack.preferred_port = None
     try:
         stack.up()
         yield stack
