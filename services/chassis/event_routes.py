@@ -13,7 +13,10 @@ from services.chassis.internal import EVERY_SERVICE, Conn, InternalRouter
 router = InternalRouter()
 
 MOST_STREAMS = 50
-Place = Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}:[0-9]{1,18}$")]
+# `<stream>:<number>`: behind which event of a stream the next ones are asked for.
+Place = Annotated[
+    str, StringConstraints(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9]{1,18}$")
+]
 Number = Annotated[int, Query(ge=0, lt=2**63)]
 
 

@@ -52,11 +52,8 @@ async def has(conn: Connection, stream: Stream, number: int, event_id: object) -
     """Whether the producer has, under this number, the event that we applied."""
     if not number:
         return True
-    found = await conn.fetchval(
-        "SELECT event_id FROM event WHERE stream_id = $1 AND sequence = $2",
-        *(stream.stream_id, number),
-    )
-    return found is not None and found == event_id
+    found = await outbox.events_after(conn, stream, number - 1, limit=1)
+    return [event.event_id for event in found] == [event_id]
 
 
 async def last_before(conn: Connection, stream: Stream, moment: datetime) -> int:
