@@ -22,6 +22,7 @@ from services.chassis.db import Connection, Pool, Record, transaction
 from services.chassis.envelope import Stream
 from services.chassis.errors import Refused
 from services.chassis.inbox import Inbox
+from services.cli import endpoints
 from services.cli.databases import SERVICES, console, database
 from services.cli.thaw import thaw_stream
 
@@ -34,8 +35,14 @@ StreamId = Annotated[UUID, typer.Argument(help="The stream that stands still (`w
 
 
 def status() -> None:
-    """How each service stands: told, not yet published, behind, waiting, held, due."""
-    asyncio.run(show_status())
+    """How each service stands, and each endpoint that is told: what is behind, waits, is tried."""
+    asyncio.run(show_all())
+
+
+async def show_all() -> None:
+    await show_status()
+    async with database("notifications") as pool:
+        await endpoints.show(pool)
 
 
 async def show_status() -> None:

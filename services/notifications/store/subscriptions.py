@@ -213,6 +213,36 @@ async def count_endpoints(conn: Connection, client_id: str, *, but: str) -> int:
     return found
 
 
+async def list_endpoints(conn: Connection) -> Sequence[Record]:
+    """Each endpoint of each client: how its subscriptions stand and what waits for it.
+
+    Of those that are off, only the ones with something that was given up are counted.
+    `tried_for`: seconds since the oldest message in hand was first sent, null when none is.
+    Reads what is queued and what is subscribed, never all that was told.
+    """
+    return await conn.fetch(
+        """
+        SELECT s.client_id AS client,
+               s.endpoint,
+               count(*) FILTER (WHERE s.status = 'active') AS active,
+               count(*) FILTER (WHERE s.status = 'requested') AS requested,
+               count(*) FILTER (WHERE s.status = 'error') AS error,
+               count(*) FILTER (WHERE s.status = 'off' AND s.undeliverable > 0) AS off,
+               sum(d.queued)::bigint AS queued,
+               extract(epoch FROM now() - min(d.since))::float AS tried_for,
+               sum(s.undeliverable)::bigint AS given_up
+          FROM subscription s
+         CROSS JOIN LATERAL (
+               SELECT count(*) AS queued, min(tried_since) AS since
+                 FROM delivery
+                WHERE subscription_id = s.subscription_id AND state = 'queued') d
+         GROUP BY s.client_id, s.endpoint
+        HAVING bool_or(s.status <> 'off' OR d.queued + s.undeliverable > 0)
+         ORDER BY 1, 2
+        """
+    )
+
+
 def subscription_of(row: Record) -> Subscription:
     wishes = (row["heartbeat_seconds"], row["most_events"])
     channel = Channel(row["endpoint"], tuple(row["headers"]), row["timeout_seconds"], *wishes)
