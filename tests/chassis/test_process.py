@@ -33,7 +33,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 @pytest.fixture
 async def web() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=6) as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         yield client
 
 
@@ -120,6 +120,7 @@ async def test_a_database_that_does_not_answer_is_503_within_seconds(
 ) -> None:
     small = run("referral", referral=server.dsn("one"))
     async with pool.acquire() as conn, conn.transaction():
+        await conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         await conn.execute("LOCK TABLE stream")
         answer = await web.post(f"{small.url}/notes/{uuid4()}/1")
 
