@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,8 +12,11 @@ from typing import Any
 import httpx
 from joserfc.jwk import ECKey
 
+from deploy.local.machine import free_ports
+
 SERVICES = ("referral", "scheduling", "documentation", "notifications")
 NOWHERE = "127.0.0.1:9"  # nobody listens
+READY_SECONDS, END_SECONDS = 120, 60  # on a machine that has other work
 
 
 class Small:
@@ -54,7 +56,7 @@ class Small:
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     def until_ready(self) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + READY_SECONDS
         while True:
             try:
                 if httpx.get(self.ops + "/health/ready").status_code == 200:
@@ -69,14 +71,15 @@ class Small:
         """Send a signal and give the exit status; negative for a process that was killed."""
         if self.process.poll() is None:
             self.process.send_signal(signal_)
-        return self.process.wait(25)
+        return self.process.wait(END_SECONDS)
 
 
 def environments(
     folder: Path, dsns: dict[str, str], *, kafka: str = NOWHERE, **changes: str
 ) -> dict[str, dict[str, str]]:
     """Settings of services that know each other, by service; `dsns` are their databases."""
-    ports = {name: (free_port(), free_port()) for name in SERVICES}
+    free = iter(free_ports(2 * len(SERVICES)))
+    ports = {name: (next(free), next(free)) for name in SERVICES}
     common = {
         "WAYPOST_KAFKA_SERVERS": kafka,
         "WAYPOST_BASE_URL": "http://127.0.0.1/fhir",
@@ -104,10 +107,3 @@ def environments(
             "WAYPOST_OPS_PORT": f"{ops_port}",
         }
     return found
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

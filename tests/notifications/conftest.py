@@ -2,10 +2,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from deploy.local.machine import free_ports
 from tests.conftest import OpenDatabase
 from tests.notifications.mailroom import Post, address
 from tests.notifications.rig import Rig
-from tests.simulators.rig import Simulator, free_port
+from tests.simulators.rig import Simulator
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +23,7 @@ async def rig(open_service_database: OpenDatabase, ehr: Simulator) -> Rig:
 
 @pytest.fixture(scope="session")
 def mail_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Post]:
-    port, home = free_port(), tmp_path_factory.mktemp("mail")
+    [port], home = free_ports(1), tmp_path_factory.mktemp("mail")
     with Simulator("mail", home, "--smtp-port", str(port)) as simulator:
         yield Post(simulator, port)
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from contracts.codes import Overdue, Role
+from deploy.local.machine import free_ports
 from services.notifications.domain.mail import is_address
 from services.notifications.settings import Settings
 from tests.notifications.mailroom import (
@@ -21,7 +22,6 @@ from tests.notifications.mailroom import (
     states,
 )
 from tests.notifications.rig import NOW, Child, Rig, received
-from tests.simulators.rig import free_port
 
 # --- Whether it may be written -------------------------------------------------------------------
 
@@ -209,7 +209,7 @@ async def test_a_mailbox_that_is_none_is_written_to_once(
 async def test_a_server_that_is_away_is_tried_for_three_days(
     office: Rig, mail_server: Post
 ) -> None:
-    office.settings.mail_server = f"127.0.0.1:{free_port()}"
+    office.settings.mail_server = f"127.0.0.1:{free_ports(1)[0]}"
     office.worker = office.new_worker()
     await office.hear(received(Child(office.hub())))
     began = office.clock.now()

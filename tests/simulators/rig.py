@@ -1,7 +1,6 @@
 """Simulators as processes on sockets of their own, as the demonstration runs them."""
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -11,21 +10,16 @@ from typing import Any, Self
 
 import httpx
 
-READY_SECONDS = 20
+from deploy.local.machine import free_ports
 
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+READY_SECONDS = 120  # on a machine that has other work
 
 
 class Simulator:
     """One simulator; `kill` and `start` keep its port and its home."""
 
     def __init__(self, name: str, home: Path, *options: str) -> None:
-        self.port = free_port()
+        [self.port] = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
         module = f"deploy.simulators.{name}"
         where = ["--port", f"{self.port}", "--home", f"{home}"]
