@@ -289,9 +289,7 @@ class Stack:
         """Keep the ports of the last time, but for those that somebody else has taken since."""
         file = self.home / "ports.json"
         ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
-        ops = [f"{service}-ops" for service in SERVICES]
-        names = ["gateway", "postgres", "kafka", "controller", "zipkin", "smtp"]
-        names += [*SERVICES, *ops, *SIMULATORS]
+        names = self.port_names()
         running = self.folder.running()
         ours = {name for name in names if owner_of(name) in running}
         kept = {name for name in names if name in ours or (name in ports and is_free(ports[name]))}
@@ -300,6 +298,11 @@ class Stack:
         if "gateway" in fresh and self.preferred_port and is_free(self.preferred_port):
             fresh["gateway"] = self.preferred_port
         write(file, json.dumps(ports | fresh, indent=1))
+
+    def port_names(self) -> list[str]:
+        ops = [f"{service}-ops" for service in SERVICES]
+        names = ["gateway", "postgres", "kafka", "controller", "zipkin", "smtp"]
+        return [*names, *SERVICES, *ops, *SIMULATORS]
 
     def ports(self) -> dict[str, int]:
         """Every port that the parts listen on, once `up` has chosen them."""
@@ -386,8 +389,8 @@ def environment(more: dict[str, str]) -> dict[str, str]:
 
 def owner_of(port: str) -> str:
     """The part that listens on a port of this name."""
-    owners = {"controller": "kafka", "smtp": "mail"}
-    return owners.get(port) or port.removesuffix("-ops")
+    owners = {"smtp": "mail"}
+    return owners.get(port) or port.replace("controller", "kafka").removesuffix("-ops")
 
 
 def says_ok(url: str) -> bool:

@@ -6,14 +6,21 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from aiokafka.admin import AIOKafkaAdminClient
-
-from deploy.local.kafka import CLUSTER, Kafka, Topics, create_topics, silent_client, until_ready
+from deploy.local.kafka import (
+    CLUSTER,
+    Kafka,
+    Topics,
+    administering,
+    create_topics,
+    silent_client,
+    until_ready,
+)
 from deploy.local.machine import Missing, free_ports
-from deploy.local.part import recorded, start
+from deploy.local.part import Part, recorded, start
 from tests.kafka import apart
 
 NODES = (1, 2, 3)
@@ -26,6 +33,9 @@ class Node(Kafka):
 
     number: int = 1
     voters: str = ""
+
+    def part(self) -> Part:
+        return replace(super().part(), name=f"kafka-{self.number}")
 
     def prepare(self) -> None:
         """Write the settings of a cluster over those of a node alone, and format the disk."""
@@ -53,6 +63,44 @@ class Node(Kafka):
             raise Missing(f"Kafka cannot format {self.data}: {done.stderr.strip()[-500:]}")
 
 
+def nodes(folder: Path, ports: Sequence[int], controllers: Sequence[int]) -> dict[int, Node]:
+    """Three nodes that know each other, each under a folder of its own."""
+    voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in zip(NODES, controllers, strict=True))
+    return {
+        n: Node(folder / f"node-{n}", port, controller, n, voters)
+        for n, port, controller in zip(NODES, ports, controllers, strict=True)
+    }
+
+
+def replicated() -> Topics:
+    """Our topics as three brokers keep them: on two disks before they acknowledge."""
+    wanted = Topics.read()
+    settings = {**wanted.settings, "min.insync.replicas": "2"}
+    return replace(wanted, replication_factor=len(NODES), settings=settings)
+
+
+async def leader(address: str, topic: str, partition: int) -> int:
+    """The number of the node that leads a partition; -1 while none does."""
+    with silent_client():
+        async with administering(address) as admin:
+            (found,) = await admin.describe_topics([topic])
+    return {int(one["partition"]): int(one["leader"]) for one in found["partitions"]}[partition]
+
+
+async def until_in_sync(address: str, *topics: str) -> None:
+    """Every partition of these has all its replicas again. TimeoutError after two minutes."""
+    async with asyncio.timeout(120):
+        while await out_of_sync(address, topics):  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+
+
+async def out_of_sync(address: str, topics: Sequence[str]) -> bool:
+    with silent_client():
+        async with administering(address) as admin:
+            found = await admin.describe_topics(list(topics))
+    return any(len(one["isr"]) < len(NODES) for topic in found for one in topic["partitions"])
+
+
 @dataclass
 class Cluster:
     """Started when made; `kill` and `start` name a node."""
@@ -61,14 +109,7 @@ class Cluster:
 
     def __post_init__(self) -> None:
         ports = free_ports(2 * len(NODES))
-        controllers = ports[len(NODES) :]
-        voters = ",".join(
-            f"{n}@127.0.0.1:{port}" for n, port in zip(NODES, controllers, strict=True)
-        )
-        self.nodes = {
-            n: Node(self.folder / f"node-{n}", port, controller, n, voters)
-            for n, port, controller in zip(NODES, ports, controllers, strict=False)
-        }
+        self.nodes = nodes(self.folder, ports[: len(NODES)], ports[len(NODES) :])
         for node in self.nodes.values():
             node.prepare()
         self.start(*NODES)
@@ -79,10 +120,7 @@ class Cluster:
         return ",".join(node.address for node in self.nodes.values())
 
     def make_topics(self) -> None:
-        wanted = Topics.read()
-        settings = {**wanted.settings, "min.insync.replicas": "2"}
-        wanted = replace(wanted, replication_factor=len(NODES), settings=settings)
-        apart(create_topics(self.address, wanted))
+        apart(create_topics(self.address, replicated()))
 
     def record(self, number: int) -> Path:
         return self.folder / f"node-{number}.json"
@@ -100,30 +138,3 @@ class Cluster:
     def stop(self) -> None:
         self.kill(*NODES)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    async def leader(self, topic: str, partition: int) -> int:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
-        with silent_client():
-            await admin.start()
-            try:
-                (found,) = await admin.describe_topics([topic])
-            finally:
-                await admin.close()
-        leaders = {one["partition"]: one["leader"] for one in found["partitions"]}
-        return int(leaders[partition])
-
-    async def until_in_sync(self, topic: str) -> None:
-        """Every partition has all its replicas again."""
-        async with asyncio.timeout(120):
-            while await self.out_of_sync(topic):  # noqa: ASYNC110
-                await asyncio.sleep(0.2)
-
-    async def out_of_sync(self, topic: str) -> bool:
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.address)
-        with silent_client():
-            await admin.start()
-            try:
-                (found,) = await admin.describe_topics([topic])
-            finally:
-                await admin.close()
-        return any(len(one["isr"]) < len(NODES) for one in found["partitions"])

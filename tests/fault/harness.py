@@ -27,9 +27,10 @@ from deploy.local.stack import SERVICES, Addresses
 from tests.fault import checker, report
 from tests.fault.history import History
 from tests.fault.load import SIZES, Children, Light, patience
-from tests.fault.nemesis import AROUND, BESIDE, KAFKA, Act, Nemesis, of_services
+from tests.fault.nemesis import BESIDE, BETWEEN, CLOCKS, KAFKA, Act, Nemesis, of_services
 from tests.fault.report import RECOVERY_SECONDS, Outcome
 from tests.fault.stand import Stand
+from tests.fault.three import THREE, ThreeBrokers
 
 FIRST_SEED = 31
 EVENTS_PER_SECOND = 400.0
@@ -152,18 +153,17 @@ def whole(
 ) -> Outcome:
     """One seed on a stack of its own, which is removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="waypost-faults-"))
-    far = SERVICES[seed % len(SERVICES)]
-    stand = Stand(folder / "stack", weakness=weakness, far=far)
+    stand, decks, about = stand_of(seed, folder / "stack", weakness)
     try:
         stand.up()
-        say(f"Seed {seed}: breaking it for {seconds:.0f} s, {far} behind a proxy")
+        say(f"Seed {seed}: breaking it for {seconds:.0f} s, {about}")
         return asyncio.run(
             run(
                 stand,
                 seed,
                 seconds=seconds,
                 events_per_second=rate,
-                decks=[of_services(stand.names), BESIDE, KAFKA, AROUND],
+                decks=[of_services(stand.names), BESIDE, *decks],
                 children=CHILDREN,
                 fewest=fewest,
             )
@@ -173,6 +173,17 @@ def whole(
             shutil.copytree(stand.folder.log, Path(kept) / f"seed-{seed}", dirs_exist_ok=True)
         stand.remove()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def stand_of(
+    seed: int, home: Path, weakness: str
+) -> tuple[Stand, Sequence[Mapping[str, Act]], str]:
+    """The stack of a seed, what can happen to its Kafka and around it, and both in words."""
+    if seed % 3 == 0:
+        return ThreeBrokers(home, weakness=weakness), [THREE, CLOCKS], "three brokers"
+    far = SERVICES[seed % len(SERVICES)]
+    stand = Stand(home, weakness=weakness, far=far)
+    return stand, [KAFKA, {**BETWEEN, **CLOCKS}], f"{far} behind a proxy"
 
 
 def seeds(given: str) -> list[int]:

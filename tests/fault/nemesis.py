@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from signal import SIGCONT, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM
 
@@ -32,7 +32,7 @@ HOUR = 3600
 
 LONGEST = 3.0  # times the seconds asked for, on a machine too slow for enough of it
 
-Act = Callable[["Nemesis"], object]
+Act = Callable[["Nemesis"], Awaitable[object]]
 
 
 class Nemesis:
@@ -77,7 +77,7 @@ class Nemesis:
                 return
             fault = self.history.fault(name)
             try:
-                await deck[name](self)  # type: ignore[misc]
+                await deck[name](self)
             except AWAY:
                 self.history.came_to_nothing(fault)  # another track has what it needed
             else:
@@ -124,13 +124,13 @@ def paused(part: str, shortest: float, longest: float) -> Act:
 
 async def database_stops(nemesis: Nemesis) -> None:
     """Every connection is cut and nothing is flushed; over when it has recovered and answers."""
-    await killed("postgres", SIGQUIT)(nemesis)  # type: ignore[misc]
+    await killed("postgres", SIGQUIT)(nemesis)
     await until_answers(nemesis.stand.postgres.dsn(), seconds=90)
 
 
 async def rolling_restart(nemesis: Nemesis) -> None:
     for name in nemesis.stand.names:
-        await killed(name, SIGTERM)(nemesis)  # type: ignore[misc]
+        await killed(name, SIGTERM)(nemesis)
         await nemesis.apart(nemesis.stand.wait_for, name)
 
 
@@ -178,7 +178,7 @@ def broker(signal: int) -> Act:
     """The broker dies or ends, and comes back with all its records."""
 
     async def act(nemesis: Nemesis) -> None:
-        await killed("kafka", signal)(nemesis)  # type: ignore[misc]
+        await killed("kafka", signal)(nemesis)
         await nemesis.apart(nemesis.stand.until_kafka_is_ready)
 
     return act
@@ -192,7 +192,7 @@ async def topic_missing(nemesis: Nemesis) -> None:
         before = await records.there()
         await delete_topic(stand.kafka.address, topic)
     try:
-        await killed(begins, SIGKILL)(nemesis)  # type: ignore[misc]
+        await killed(begins, SIGKILL)(nemesis)
         await asyncio.sleep(nemesis.chance.uniform(*MISSING))
     finally:
         await nemesis.apart(stand.until_kafka_is_ready)
@@ -326,13 +326,16 @@ KAFKA: dict[str, Act] = {
     "offsets deleted": loses(damages.forget_offsets),
     "topic missing": topic_missing,
 }
-# On the way of one service, the stand's far one. Clocks are moved of what keeps no children
-# waiting: business time is the clock of a service, and what falls due in an hour is due then.
-AROUND: dict[str, Act] = {
-    **{f"{what} from {to}": on_the_way(to, act) for what, act in WAYS.items() for to in FAR},
+# On the way of one service, the stand's far one.
+BETWEEN: dict[str, Act] = {
+    f"{what} from {to}": on_the_way(to, act) for what, act in WAYS.items() for to in FAR
+}
+# Of what keeps no children waiting: business time is the clock of a service, and what falls due in
+# an hour is due then.
+CLOCKS: dict[str, Act] = {
     "clock of documentation an hour ahead": clock_moved("documentation", HOUR),
     "clock of documentation an hour behind": clock_moved("documentation", -HOUR),
     "clock of scheduling an hour behind": clock_moved("scheduling", -HOUR),
 }
 if not clocks.library():
-    AROUND = {name: act for name, act in AROUND.items() if not name.startswith("clock")}
+    CLOCKS = {}

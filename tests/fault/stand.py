@@ -1,6 +1,7 @@
 """What the harness breaks: the whole stack of `make up`, its four services with the light load.
 
 `Bare` is the same machinery with two services that do nothing else, for what must be quick.
+`three.py` has the same stack on three brokers.
 """
 
 import asyncio
@@ -34,6 +35,7 @@ class Stand(Stack):
     names: tuple[str, ...] = SERVICES
     preferred_port = None
     light_only = False  # the light load and nothing else
+    brokers: tuple[str, ...] = ("kafka",)  # parts
 
     def __init__(
         self, home: Path, *, weakness: str = "", simulators: bool = True, far: str = ""
@@ -140,17 +142,27 @@ class Stand(Stack):
     def said(self) -> list[Path]:
         """Where nothing of a child may stand: every log, and every segment of Kafka."""
         logs = [*self.folder.log.iterdir(), self.home / "gateway/access.log"]
-        return [*logs, *self.kafka.data.rglob("*.log")]
+        return [*logs, *(file for disk in self.disks for file in disk.rglob("*.log"))]
 
     # --- What can happen to Kafka ----------------------------------------------------------------
 
-    def kafka_loses(self, damage: Callable[["Stand"], None]) -> None:
-        """Kill the broker, let `damage` happen to its disk, start it again; returns when ready."""
-        self.folder.held("kafka").touch()
-        self.kill("kafka", SIGKILL)
-        wait_until(lambda: self.pid("kafka") is None, GONE_SECONDS, "Kafka stayed")
+    @property
+    def disks(self) -> list[Path]:
+        """Where the brokers keep a folder <topic>-<partition> of segments each."""
+        return [self.kafka.data]
+
+    def kafka_loses(self, damage: Callable[["Stand"], None], *brokers: str) -> None:
+        """Kill these brokers or all, let `damage` happen, start them; returns when ready."""
+        for broker in brokers or self.brokers:
+            self.folder.held(broker).touch()
+            self.kill(broker, SIGKILL)
+        for broker in brokers or self.brokers:
+            wait_until(lambda b=broker: self.pid(b) is None, GONE_SECONDS, "Kafka stayed")  # type: ignore[misc]
         damage(self)
-        self.start("kafka")
+        for broker in brokers or self.brokers:
+            self.folder.held(broker).unlink(missing_ok=True)
+        for broker in brokers or self.brokers:
+            self.wait_for(broker)
         self.until_kafka_is_ready()
 
     def until_kafka_is_ready(self) -> None:
@@ -221,9 +233,10 @@ def wipe(stand: Stand) -> None:
 def cut(stand: Stand) -> None:
     """Every topic's segments end in the middle; committed offsets stay."""
     for topic in stand.topics:
-        for segment in stand.kafka.data.glob(f"{topic}-*/*.log"):
-            with segment.open("r+b") as file:
-                file.truncate(segment.stat().st_size // 2)
+        for disk in stand.disks:
+            for segment in disk.glob(f"{topic}-*/*.log"):
+                with segment.open("r+b") as file:
+                    file.truncate(segment.stat().st_size // 2)
 
 
 def empty(stand: Stand) -> None:
@@ -238,9 +251,10 @@ def forget_offsets(stand: Stand) -> None:
 
 
 def remove_segments(stand: Stand, topic: str) -> None:
-    for file in stand.kafka.data.glob(f"{topic}-*/*"):
-        if file.name != "partition.metadata":
-            file.unlink()
+    for disk in stand.disks:
+        for file in disk.glob(f"{topic}-*/*"):
+            if file.name != "partition.metadata":
+                file.unlink()
 
 
 async def add_partition(address: str, topic: str) -> None:

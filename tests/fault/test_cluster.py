@@ -13,7 +13,7 @@ from tests.chassis.kafka_rig import TOPIC, World, upto
 from tests.chassis.rig import Rig
 from tests.chassis.waiting import until
 from tests.conftest import OpenDatabase
-from tests.fault.cluster import NODES, Cluster
+from tests.fault.cluster import NODES, Cluster, leader, until_in_sync
 from tests.postgres import Server
 
 EACH = 30  # events of each stream while a broker is away
@@ -47,10 +47,10 @@ async def test_a_leader_a_follower_and_two_brokers_at_once_die_and_nothing_is_lo
     await world.append(5)
     await until(world.numbers, upto(5), seconds=120)
 
-    leader = await cluster.leader(TOPIC, 0)
-    follower = next(n for n in NODES if n != leader)
+    leads = await leader(cluster.address, TOPIC, 0)
+    follows = next(n for n in NODES if n != leads)
     told = 5
-    for dies in ((leader,), (follower,), (leader, follower)):
+    for dies in ((leads,), (follows,), (leads, follows)):
         await asyncio.to_thread(cluster.kill, *dies)
         await world.append(EACH)  # stored all the same, whoever is left
         told += EACH
@@ -58,7 +58,7 @@ async def test_a_leader_a_follower_and_two_brokers_at_once_die_and_nothing_is_lo
             await until(world.numbers, upto(told), seconds=120)
         await asyncio.to_thread(cluster.start, *dies)
         await until(world.numbers, upto(told), seconds=120)
-        await cluster.until_in_sync(TOPIC)
+        await until_in_sync(cluster.address, TOPIC)
 
     assert await world.unpublished() == 0
     assert await world.numbers() == upto(told)

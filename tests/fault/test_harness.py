@@ -63,7 +63,7 @@ async def broker_away(nemesis: Nemesis) -> None:
     stand.folder.held("kafka").touch()
     stand.kill("kafka", SIGKILL)
     await asyncio.sleep(2)  # not a wait for anything: as long as this lasts
-    await killed("referral", SIGKILL)(nemesis)  # type: ignore[misc]
+    await killed("referral", SIGKILL)(nemesis)
     await nemesis.apart(stand.start, "kafka")
     await nemesis.apart(stand.until_kafka_is_ready)
 
@@ -73,7 +73,7 @@ async def wiped_unread(nemesis: Nemesis) -> None:
     stand = nemesis.stand
     await nemesis.apart(stand.stop, "scheduling")
     await asyncio.sleep(1)  # not a wait for anything: as long as this lasts
-    await loses(damages.wipe)(nemesis)  # type: ignore[misc]
+    await loses(damages.wipe)(nemesis)
     await nemesis.apart(stand.start, "scheduling")
 
 
