@@ -44,8 +44,8 @@ def extension(name: str, value: int) -> dict[str, Any]:
 
 
 def to(endpoint_url: str, **numbers: int) -> dict[str, Any]:
-    """A channel with these wishes, a timeout of a second unless it is said."""
-    wishes = {"timeout": 1} | {name.replace("_", "-"): value for name, value in numbers.items()}
+    """A channel with these wishes; who is silent in a test is given less time."""
+    wishes = {"timeout": 20} | {name.replace("_", "-"): value for name, value in numbers.items()}
     asked = wish("x", endpoint_url)["channel"]
     return {"channel": asked | {"extension": [extension(*one) for one in wishes.items()]}}
 
@@ -118,9 +118,9 @@ async def test_whatever_an_endpoint_does_to_a_message_it_gets_the_same_one_in_th
     script: Sequence[Answer] = [
         *(status(500), status(502), status(503), status(504), status(429, "Retry-After: 7")),
         *(status(302, "Location: http://169.254.169.254/"), status(400), status(401)),
-        *(reset, never, late(1.5), drip_head, saying(b"SSH-2.0-OpenSSH_9\r\n"), saying(b"")),
+        *(reset, never, late(2.5), drip_head, saying(b"SSH-2.0-OpenSSH_9\r\n"), saying(b"")),
     ]
-    async with hooked(rig, in_turn(script)) as (hub, id_, there):
+    async with hooked(rig, in_turn(script), timeout=2) as (hub, id_, there):
         child = await rig.child(hub)
         await rig.hear(task_changed(child, 1), task_changed(child, 2))
 
@@ -232,7 +232,7 @@ async def test_forty_slow_endpoints_do_not_delay_another(rig: Rig) -> None:
     async with endpoint(saying(OK)) as there, endpoint(saying(OK)) as fast:
         for hub in slow:
             url = there.url + hub.name
-            await rig.subscribe(hub, "referral-progress", **to(url, timeout=20))
+            await rig.subscribe(hub, "referral-progress", **to(url))
         await rig.subscribe(well, "referral-progress", **to(fast.url))
         await rig.work()
         there.answer = never
@@ -244,14 +244,15 @@ async def test_forty_slow_endpoints_do_not_delay_another(rig: Rig) -> None:
         group = loops.Group(Health(), loops.work_parts(rig.worker, rig.clock, MOST_CALLS))
         try:
             await until(lambda: len(there.requests) == len(slow))
-            began = monotonic()
             await rig.hear(task_changed(await rig.child(well)))
             await until(lambda: bool(fast.requests))
-            took = monotonic() - began
+            in_hand = await rig.pool.fetchval(
+                "SELECT count(*) FROM work WHERE lease_token IS NOT NULL AND outcome IS NULL"
+            )
         finally:
             await group.stop()
 
-        assert took < 5  # each of the others takes twenty seconds
+        assert in_hand >= len(slow)  # none of the others has come to its end
         assert len(there.requests) == len(slow)
 
 
@@ -260,8 +261,8 @@ async def test_an_endpoint_has_one_message_in_hand_however_many_subscriptions_le
 ) -> None:
     hub = rig.hub()
     async with endpoint(saying(OK)) as there:
-        await rig.subscribed(hub, "referral-progress", **to(there.url))
-        await rig.subscribed(hub, "care-progress", **to(there.url))
+        await rig.subscribed(hub, "referral-progress", **to(there.url, timeout=1))
+        await rig.subscribed(hub, "care-progress", **to(there.url, timeout=1))
         there.answer = never
         there.requests.clear()
         child = await rig.child(hub)
@@ -439,7 +440,7 @@ async def test_a_message_carries_no_more_events_than_wanted(rig: Rig) -> None:
         assert len({id_ for id_, _ in sent(there)}) == 2
 
 
-async def until(holds: Any, *, seconds: float = 20) -> None:
+async def until(holds: Any, *, seconds: float = 60) -> None:
     deadline = monotonic() + seconds
     while not holds():
         assert monotonic() < deadline, "it did not come to pass"
