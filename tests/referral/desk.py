@@ -100,7 +100,7 @@ async def desk_at(home: Path) -> AsyncIterator[Desk]:
     config = uvicorn.Config(payer.app(), port=0, log_level="warning", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
             await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]

@@ -95,7 +95,7 @@ class Hub:
 
     async def insist(self, bundle: object) -> httpx.Response:
         """Send until there is an answer, as hubs do: 503 says that nothing was stored."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while (answer := await self.refer(bundle)).status_code == 503:
                 pass
         return answer

@@ -202,7 +202,7 @@ async def test_a_booking_waits_for_time_off_that_is_being_entered(
 
 async def someone_waits(pool: Pool) -> None:
     """Until another connection to this database waits for a lock."""
-    deadline = asyncio.get_running_loop().time() + 2
+    deadline = asyncio.get_running_loop().time() + 60
     waiting = """
         SELECT count(*) FROM pg_stat_activity
          WHERE datname = current_database() AND wait_event_type = 'Lock'
