@@ -61,11 +61,11 @@ def test_tokens_and_references_come_apart() -> None:
 @pytest.mark.parametrize("text", ["a" * 1_000, "\\" * 999, "|" * 999, "1" * 1_000, "-" * 1_000])
 def test_no_text_takes_long_to_read(text: str) -> None:
     asked = Asked("Task", {"code": Token, "owner": Reference, "period": Date})
-    begun = time.perf_counter()
+    begun = time.thread_time()  # whatever else this machine does
     for name in ("code", "owner", "period"):
         try:
             reading.read(asked, [(name, text)], on=NOW.date(), bound=NOW, base=BASE)
         except FhirRefused:
             continue
 
-    assert time.perf_counter() - begun < 0.05
+    assert time.thread_time() - begun < 0.05
