@@ -52,11 +52,11 @@ def gateway(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WAYPOST_LOCAL", request.param)
         process = start(gateway.part(), log=folder / "log", record=folder / "record")
-    wait_until(lambda: accepts(port), 10, (folder / "log").read_text())
+    wait_until(lambda: accepts(port), 60, (folder / "log").read_text())
     yield gateway
     if running := recorded(folder / "record"):
         end(running, gateway.part())
-    process.wait(10)
+    process.wait(60)
     for server in servers:
         server.shutdown()
         server.server_close()

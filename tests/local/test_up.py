@@ -74,7 +74,7 @@ def test_a_part_that_is_killed_is_ready_again(stack: Stack, part: str) -> None:
 
     stack.kill(part, signal.SIGKILL)
 
-    wait_until(lambda: stack.pid(part) not in (None, before), 30, f"{part} has no second life")
+    wait_until(lambda: stack.pid(part) not in (None, before), 90, f"{part} has no second life")
     stack.wait_for(part)
 
 
