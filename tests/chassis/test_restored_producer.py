@@ -6,6 +6,7 @@ import pytest
 
 from services.chassis.catch_up import CatchUp
 from services.chassis.db import Pool
+from services.chassis.envelope import Stream
 from tests.chassis.rig import STREAMS, Rig, applied, noted, retold, waiting
 from tests.chassis.story import Owner
 from tests.conftest import OpenDatabase
@@ -128,6 +129,18 @@ async def test_a_stream_that_its_producer_lost_from_its_first_event_on_freezes(
     await CatchUp(pool, rig.inbox, "referral", owner).look()
 
     assert await frozen(pool) == {FIRST.stream_id: "cursor-ahead"}
+
+
+async def test_many_streams_that_were_lost_are_asked_for_together(
+    pool: Pool, rig: Rig, owner: Owner
+) -> None:
+    lost = [Stream(UUID(int=n), "referral") for n in range(100, 130)]
+    await rig.receive([noted(stream, 1) for stream in lost])
+
+    await CatchUp(pool, rig.inbox, "referral", owner).look()
+
+    assert set(await frozen(pool)) == {stream.stream_id for stream in lost}
+    assert owner.asked == 2  # questions, of twenty streams each
 
 
 async def test_what_was_told_anew_beyond_a_cursor_is_not_put_on_top_of_what_is_gone(
