@@ -1,6 +1,7 @@
 """More requests than a process can serve: each is answered soon, most of them with "not now"."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,9 @@ from tests.chassis.waiting import until
 from tests.postgres import Server
 
 REQUESTS = 200
-ANSWER_SECONDS = 3.0
-INSIDE = 16  # eight for each connection; everybody else is told at once, and waits for nothing
-TRIES = 3  # this machine has other work, too: one of them must show the promise kept
-WORK_SECONDS = 0.2  # without a bound on who is inside, the last would wait for twenty seconds
+WAIT_SECONDS = 3.0  # for a connection, of who was let in; everybody else is told at once
+ANSWER_SECONDS = 10.0  # beyond what this machine takes for as many that wait for nothing
+WORK_SECONDS = 0.15  # without any bound the last one would wait for fifteen seconds
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def test_two_hundred_requests_on_two_connections_are_all_answered_within_s
     busy: Small, pool: Pool
 ) -> None:
     limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(timeout=30, limits=limits, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=60, limits=limits, trust_env=False) as http:
         loop = asyncio.get_running_loop()
 
         async def ask(method: str, url: str) -> tuple[httpx.Response, float]:
@@ -46,22 +46,16 @@ async def test_two_hundred_requests_on_two_connections_are_all_answered_within_s
         async def ask_all(method: str, url: str) -> list[tuple[httpx.Response, float]]:
             return await asyncio.gather(*(ask(method, url) for _ in range(REQUESTS)))
 
-        waited = []
-        for _ in range(TRIES):
-            # What as many requests cost here that wait for nothing is not the service's doing.
-            floor = max(took for _, took in await ask_all("GET", f"{busy.ops}/health/live"))
-            asked = await ask_all("POST", f"{busy.url}/slow/{WORK_SECONDS}")
-            answers = [answer for answer, _ in asked]
+        floor = max(took for _, took in await ask_all("GET", f"{busy.ops}/health/live"))
+        asked = await ask_all("POST", f"{busy.url}/slow/{WORK_SECONDS}")
 
-            assert {answer.status_code for answer in answers} == {200, 503}
-            assert all(a.headers["retry-after"] for a in answers if a.status_code == 503)
-            waited.append(max(took for _, took in asked) - floor)
-            if waited[-1] <= ANSWER_SECONDS:
-                break
-        assert min(waited) <= ANSWER_SECONDS, waited
-        # By the service's own watch, whatever else this machine does.
-        assert await pool_waits(http, busy) <= len(waited) * INSIDE * ANSWER_SECONDS
-        await until(lambda: in_use(pool), 0, seconds=5)  # nothing of it goes on behind our back
+        codes = Counter(answer.status_code for answer, _ in asked)
+        assert set(codes) == {200, 503}
+        assert all(a.headers["retry-after"] for a, _ in asked if a.status_code == 503)
+        assert max(took for _, took in asked) - floor <= ANSWER_SECONDS
+        # By the service's own watch: who waited was served, and who was turned away did not wait.
+        assert await pool_waits(http, busy) <= codes[200] * WAIT_SECONDS
+        await until(lambda: in_use(pool), 0)  # nothing of it goes on behind our back
         assert (await http.post(f"{busy.url}/slow/0")).status_code == 200
 
 

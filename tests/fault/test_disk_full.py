@@ -93,18 +93,26 @@ async def test_a_full_disk_refuses_loses_nothing_and_heals_unattended(
         with suppress(asyncpg.PostgresError, OSError):
             await log_goes_on(stand.postgres.dsn())
         await until(lambda: ready(stand), 503)
-        told = light.told
+        before = set(history.acts)  # whose answers may be on their way
         await asyncio.sleep(FULL_SECONDS)  # not a wait for anything: as long as this lasts
-        assert is_free(stand.port("postgres"))
+        await until(lambda: down(stand), True)  # whenever it tries to start, it fails
         assert await ready(stand) == 503
-        assert light.told == told
+        assert len(history.acts) > len(before)
+        assert not [
+            act for key, act in history.acts.items() if key not in before and "ok" in act.answers
+        ]
 
         stand.free()
         await until(lambda: ready(stand), 200, seconds=HEALS_SECONDS)
+        told = light.told
         await until(lambda: enough(light, told + 500), True)
 
     assert await checker.misjudged({"referral": stand.dsn("referral")}, history) == {}
     assert set(history.statuses) <= {0, 200, 422, 503}  # never 500, whatever the disk said
+
+
+async def down(stand: OnSmallDisk) -> bool:
+    return is_free(stand.port("postgres"))
 
 
 async def enough(light: Light, events: int) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from services.chassis.db import Pool
 from services.chassis.envelope import Stream
 from tests.chassis.kafka_rig import World
-from tests.chassis.processes import Small, environments
+from tests.chassis.processes import READY_SECONDS, Small, environments
 from tests.chassis.rig import applied
 from tests.chassis.waiting import until
 from tests.kafka import Broker
@@ -49,7 +49,7 @@ async def test_a_consumer_killed_between_database_and_offsets_repeats_nothing(
     await until(world.unpublished, 0)
 
     killed = run("scheduling", DIE="before-offsets")
-    assert killed.process.wait(30) == -SIGKILL
+    assert killed.process.wait(READY_SECONDS) == -SIGKILL
     have = await count(hears)
     assert have > 0  # committed here, and not in Kafka
 
@@ -64,7 +64,7 @@ async def test_a_relay_killed_between_send_and_mark_repeats_and_nothing_takes_ef
     await world.append(EACH)
 
     killed = run("referral", DIE="before-mark")
-    assert killed.process.wait(30) == -SIGKILL
+    assert killed.process.wait(READY_SECONDS) == -SIGKILL
     assert await world.unpublished() == EACH * len(world.streams)
     assert await world.records() == before + EACH * len(world.streams)
 

@@ -93,7 +93,9 @@ async def test_what_is_in_hand_when_term_comes_is_finished_and_answered(
     small = Small("referral", tmp_path, settings)
     small.until_ready()
     streams = [uuid4() for _ in range(IN_HAND)]
-    async with httpx.AsyncClient(timeout=30, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
+        # Connections there and back are open: all of these begin before the first one ends.
+        await asyncio.gather(*(http.post(f"{small.url}/slow/0.5") for _ in streams))
         asked = [
             asyncio.create_task(http.post(f"{small.url}/pairs/{stream}/1.5")) for stream in streams
         ]
@@ -109,6 +111,7 @@ async def test_what_is_in_hand_when_term_comes_is_finished_and_answered(
 async def sleeping(pool: Pool) -> int:
     found: int = await pool.fetchval(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = 'one' AND query LIKE '%pg_sleep($1)'"
+        " AND state = 'active'"
     )
     return found
 
