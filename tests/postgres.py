@@ -25,7 +25,7 @@ class Server:
 
     def start(self) -> None:
         self.process = start(self.postgres.part(), log=self.folder / "log", record=self.record)
-        apart(until_answers(self.dsn()))
+        apart(until_answers(self.dsn(), seconds=180))
 
     def crash(self) -> None:
         """Immediate shutdown: no checkpoint, every connection cut, recovery at the next start."""

@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def until(measure: Callable[[], Awaitable[T]], wanted: T, *, seconds: float = 60) -> None:
+async def until(measure: Callable[[], Awaitable[T]], wanted: T, *, seconds: float = 180) -> None:
     """Measure again and again until it gives what is wanted; says what it gave last if never."""
     have: T | None = None
     try:

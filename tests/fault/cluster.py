@@ -113,7 +113,7 @@ class Cluster:
         for node in self.nodes.values():
             node.prepare()
         self.start(*NODES)
-        apart(until_ready(self.address))
+        apart(until_ready(self.address, seconds=180))
 
     @property
     def address(self) -> str:

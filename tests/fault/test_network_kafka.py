@@ -37,7 +37,7 @@ def doors() -> Iterator[TwoDoors]:
     node.prepare()
     start(node.part(), log=folder / "log", record=folder / "process.json")
     try:
-        apart(until_ready(node.address))
+        apart(until_ready(node.address, seconds=180))
         apart(create_topics(node.address, replace(Topics.read(), replication_factor=1)))
         yield node
     finally:
