@@ -5,6 +5,7 @@ import contextlib
 import logging
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from aiokafka import AIOKafkaProducer
@@ -183,14 +184,24 @@ def work_parts(worker: Worker, clock: Clock, most_calls: int = MOST_CALLS) -> di
 
 
 async def lanes(worker: Worker) -> None:
-    while True:
-        await worker.bring_forward()
-        await asyncio.sleep(LANES_SECONDS)
+    """Bring forward whom two transactions missed: those of this process at once, others' soon."""
+    wake = asyncio.Event()
+    with on_commit(worker.pool, "behind", wake.set):
+        while True:
+            wake.clear()
+            await worker.bring_forward()
+            await until_set(wake, LANES_SECONDS)
 
 
 async def calls(worker: Worker, clock: Clock, most: int) -> None:
-    """Begin every call that is due, `most` at once, and wait for none of them to begin another."""
+    """Begin every call that is due, `most` at once, and wait for none of them to begin another.
+
+    Who has a lane in hand goes on with it until others may be waiting for a place.
+    """
     wake, running = asyncio.Event(), set[asyncio.Task[None]]()
+
+    def more() -> datetime | None:
+        return clock.now() if len(running) < most else None
 
     def ended(task: asyncio.Task[None]) -> None:
         running.discard(task)
@@ -206,11 +217,11 @@ async def calls(worker: Worker, clock: Clock, most: int) -> None:
             while True:
                 wake.clear()
                 if len(running) < most and (item := await worker.claim_call(clock.now())):
-                    task = asyncio.create_task(worker.run_claimed(item))
+                    task = asyncio.create_task(worker.run_lane(item, more))
                     running.add(task)
                     task.add_done_callback(ended)
                     continue
-                await until_set(wake)
+                await until_set(wake, WORK_POLL_SECONDS)
     finally:
         for task in running:
             task.cancel()
@@ -223,12 +234,12 @@ async def work(worker: Worker, run: Callable[..., Awaitable[bool]], clock: Clock
         while True:
             wake.clear()
             if not await run(clock.now()):
-                await until_set(wake)
+                await until_set(wake, WORK_POLL_SECONDS)
 
 
-async def until_set(wake: asyncio.Event) -> None:
+async def until_set(wake: asyncio.Event, seconds: float) -> None:
     """Until somebody says that there is work, or for as long as a poll may take."""
     # Not wait_for: before Python 3.12 it forgets that it was cancelled when both come at once.
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(WORK_POLL_SECONDS):
+        async with asyncio.timeout(seconds):
             await wake.wait()

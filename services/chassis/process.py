@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 
 import httpx
 import uvicorn
@@ -67,6 +69,7 @@ class Service:
 def run(service: Service) -> None:
     """Run until SIGTERM, then end within twenty seconds; the exit status is 0."""
     settings = service.settings
+    remember_missing("sniffio")
     tracing.start(
         service.name, traces=settings.traces, url=settings.traces_url, level=settings.log_level
     )
@@ -74,6 +77,15 @@ def run(service: Service) -> None:
         uvloop.run(serve(service))
     finally:
         telemetry.stop()
+
+
+def remember_missing(module: str) -> None:
+    """Have an optional module that is not installed looked for once, not at each import of it.
+
+    httpcore imports this one several times a request, which was a tenth of what a message costs.
+    """
+    if find_spec(module) is None:
+        sys.modules[module] = None  # type: ignore[assignment]  # as the import system defines it
 
 
 async def serve(service: Service) -> None:

@@ -311,17 +311,31 @@ async def claim(
     open_ = [row for row in conn.like("work") if not row.done]
     for row in open_:
         first = next(other for other in open_ if other.lane == row.lane)
-        free = not conn.database.locks[("work", row.id)].locked()
-        at = asyncio.get_running_loop().time()
-        if row.kind in kinds and first is row and free and row.until <= at:
-            await conn.lock(("work", row.id))
-            token, of = (lease.token, lease.instance) if lease else (None, None)
-            until = at + work.LEASE_SECONDS if lease else 0.0
-            attempts = row.attempts + 1
-            taken = replace(row, attempts=attempts, token=token, of=of, until=until)
-            conn.put(("work", row.id), taken)
-            return Item(row.id, row.kind, {"lane": row.lane}, attempts, token, {})
+        if row.kind in kinds and first is row and (item := await taken(conn, row, lease)):
+            return item
     return None
+
+
+async def claim_next(
+    conn: Session, item: Item, kinds: Collection[str], *, now: datetime, lease: Lease
+) -> Item | None:
+    await statement()
+    lane = conn.get(("work", item.id)).lane
+    open_ = [row for row in conn.like("work") if not row.done and row.lane == lane]
+    return await taken(conn, open_[0], lease) if open_ and open_[0].kind in kinds else None
+
+
+async def taken(conn: Session, row: Due, lease: Lease | None) -> Item | None:
+    """The row in hand, if nobody has it."""
+    at = asyncio.get_running_loop().time()
+    if conn.database.locks[("work", row.id)].locked() or row.until > at:
+        return None
+    await conn.lock(("work", row.id))
+    token, of = (lease.token, lease.instance) if lease else (None, None)
+    until = at + work.LEASE_SECONDS if lease else 0.0
+    attempts = row.attempts + 1
+    conn.put(("work", row.id), replace(row, attempts=attempts, token=token, of=of, until=until))
+    return Item(row.id, row.kind, {"lane": row.lane}, attempts, token, {})
 
 
 async def in_hand(conn: Session, item: Item) -> Due | None:
@@ -361,7 +375,7 @@ STATEMENTS: Mapping[ModuleType, Sequence[Callable[..., Awaitable[Any]]]] = {
         *(told_otherwise, freeze, due, cursors, all_cursors, wait_briefly),
     ),
     relay: (locked, unpublished, mark),
-    work: (claim, finish, put_off, take_back),
+    work: (claim, claim_next, finish, put_off, take_back),
 }
 
 

@@ -1,6 +1,8 @@
 """A service as a process: what it answers without Kafka, and how it ends."""
 
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,6 +10,7 @@ import httpx
 import pytest
 
 from services.chassis.db import Pool
+from services.chassis.process import remember_missing
 from tests.chassis.processes import Small, environments
 from tests.chassis.waiting import until
 from tests.postgres import Server
@@ -126,3 +129,16 @@ async def test_a_database_that_does_not_answer_is_503_within_seconds(
 
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
+
+
+def test_what_is_not_installed_is_looked_for_once() -> None:
+    """An import that fails walks all folders of the path: httpcore does so at each request."""
+    name = "waypost_has_no_such_module"
+    try:
+        remember_missing(name)
+        with pytest.raises(ModuleNotFoundError, match=r"None in sys\.modules"):
+            import_module(name)
+        remember_missing("json")
+        assert import_module("json").loads("1") == 1
+    finally:
+        sys.modules.pop(name, None)

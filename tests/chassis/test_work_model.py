@@ -5,6 +5,7 @@ the pieces of a lane in the order in which they were added.
 import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from services.chassis import work
 from services.chassis.db import Connection, Pool, transaction
-from services.chassis.work import Call, Item, Worker
+from services.chassis.work import Call, Item, Worker, nothing_more
 from tests.chassis.machines import Machine, play
 from tests.chassis.rig import NOW
 from tests.postgres import Server
@@ -30,10 +31,14 @@ which_kind = st.sampled_from(["note", "tell", "tell"])
 
 @dataclass
 class InHand:
-    """A call on the network, which the history ends when it likes."""
+    """A call on the network, which the history ends when it likes; then perhaps the next."""
 
-    task: "asyncio.Task[None]"
     answer: "asyncio.Future[str]"
+    asked: asyncio.Event
+    task: "asyncio.Task[None] | None" = None
+
+
+this: ContextVar[InHand] = ContextVar("this")  # of the task that calls
 
 
 class WorkMachine(Machine):
@@ -64,7 +69,9 @@ class WorkMachine(Machine):
         return item.payload
 
     async def tell(self, _: object) -> str:
-        raise AssertionError("a call is begun by `begin_call` alone")
+        this.get().answer = asyncio.get_running_loop().create_future()
+        this.get().asked.set()
+        return await this.get().answer
 
     async def record(self, conn: Connection, item: Item, answer: str) -> None:
         attempts = await conn.fetchval("SELECT attempts FROM work WHERE id = $1", item.id)
@@ -89,38 +96,42 @@ class WorkMachine(Machine):
         self.fails = fails
         self.run(self.workers[by].run_inside(NOW))
 
-    @rule(by=which_instance)
-    def begin_call(self, by: str) -> None:
-        self.run(self.begin_call_(by))
+    @rule(by=which_instance, goes_on=st.booleans())
+    def begin_call(self, by: str, goes_on: bool) -> None:
+        self.run(self.begin_call_(by, goes_on))
 
-    async def begin_call_(self, by: str) -> None:
-        if item := await self.workers[by].claim_call(NOW):
-            answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-            asked = asyncio.Event()
-
-            async def tell(_: object) -> str:
-                asked.set()
-                return await answer
-
-            self.workers[by].calls["tell"] = Call(self.facts, tell, self.record)
-            task = asyncio.create_task(self.workers[by].run_claimed(item))
-            await asked.wait()
-            self.in_hand[by].append(InHand(task, answer))
+    async def begin_call_(self, by: str, goes_on: bool) -> None:
+        worker = self.workers[by]
+        if item := await worker.claim_call(NOW):
+            one = InHand(asyncio.get_running_loop().create_future(), asyncio.Event())
+            this.set(one)
+            more = (lambda: NOW) if goes_on else nothing_more
+            one.task = asyncio.create_task(worker.run_lane(item, more))
+            await one.asked.wait()
+            self.in_hand[by].append(one)
 
     @precondition(lambda self: any(self.in_hand.values()))
     @rule(well=st.sampled_from([True, True, False]), which=st.integers(0, 9))
     def end_call(self, well: bool, which: int) -> None:
         calls = [(one, by) for by in INSTANCES for one in self.in_hand[by]]
         one, by = calls[which % len(calls)]
-        self.in_hand[by].remove(one)
-        self.run(self.end_call_(one, well))
+        if self.run(self.ends(one, well)):
+            self.in_hand[by].remove(one)
 
-    async def end_call_(self, one: InHand, well: bool) -> None:
+    async def ends(self, one: InHand, well: bool) -> bool:
+        """True when the task has ended, too, and not gone on with its lane."""
+        assert one.task
+        one.asked.clear()
         if well:
             one.answer.set_result("yes")
         else:
             one.answer.set_exception(ConnectionError())
-        await one.task
+        asked = asyncio.create_task(one.asked.wait())
+        await asyncio.wait([one.task, asked], return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        if one.task.done():
+            await one.task
+        return one.task.done()
 
     @rule(by=which_instance)
     def kill(self, by: str) -> None:
@@ -129,6 +140,7 @@ class WorkMachine(Machine):
 
     async def kill_(self, by: str) -> None:
         for one in self.in_hand[by]:
+            assert one.task
             one.task.cancel()
             with suppress(asyncio.CancelledError):
                 await one.task

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -17,8 +17,10 @@ def ehr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 
 @pytest.fixture
-async def rig(open_service_database: OpenDatabase, ehr: Simulator) -> Rig:
-    return Rig(await open_service_database("notifications"), ehr)
+async def rig(open_service_database: OpenDatabase, ehr: Simulator) -> AsyncIterator[Rig]:
+    rig = Rig(await open_service_database("notifications"), ehr)
+    yield rig
+    await rig.hook.close()
 
 
 @pytest.fixture(scope="session")

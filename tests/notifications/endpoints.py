@@ -17,6 +17,7 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.requests: list[bytes] = []
+        self.connections = 0
         self.port = 0
         self.answer: Answer
 
@@ -27,18 +28,27 @@ class Endpoint:
 
 @asynccontextmanager
 async def endpoint(
-    answer: Answer, *, tls: ssl.SSLContext | None = None, at: str = "127.0.0.1"
+    answer: Answer,
+    *,
+    tls: ssl.SSLContext | None = None,
+    at: str = "127.0.0.1",
+    keeps: bool = False,
 ) -> AsyncIterator[Endpoint]:
+    """Listens while the block runs; `keeps`: its connections stay open after an answer."""
     there = Endpoint()
     there.answer = answer
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there.connections += 1
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            there.requests.append(head + await reader.readexactly(length))
-            await there.answer(writer)
-            await writer.drain()
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+                there.requests.append(head + await reader.readexactly(length))
+                await there.answer(writer)
+                await writer.drain()
+                if not keeps:
+                    break
         except (OSError, EOFError, asyncio.CancelledError):
             pass
         finally:
@@ -65,6 +75,11 @@ def in_turn(answers: "Iterable[Answer]") -> "Answer":
         await next(script, saying(OK))(writer)
 
     return answer
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """The connection ends, and nobody knows whether the message was taken."""
+    writer.close()
 
 
 def late(seconds: float) -> "Answer":

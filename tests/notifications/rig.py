@@ -49,6 +49,7 @@ from services.notifications import work
 from services.notifications.api.preferences import staff
 from services.notifications.api.subscriptions import fhir
 from services.notifications.handlers import events
+from services.notifications.partners.hooks import Hook
 from tests.simulators.rig import Simulator
 
 NOW = datetime(2026, 11, 22, 3, 30, tzinfo=UTC)  # still the 21st in Massachusetts
@@ -173,6 +174,7 @@ class Rig:
             mail_from="office@northlight.example",
             mail_coordinators="coordinators@northlight.example",
         )
+        self.hook = Hook(loopback=True)
         self.inbox = Inbox("notifications", events)
         self.sequences: dict[Stream, int] = {}
         self.worker = self.new_worker()
@@ -185,7 +187,7 @@ class Rig:
     def new_worker(self) -> Worker:
         """As after a restart: nothing is remembered but what the database holds."""
         worker = Worker(self.pool)
-        inside, calls = work.kinds(self.pool, self.clock, self.referral, self.settings)
+        inside, calls = work.kinds(self.pool, self.clock, self.referral, self.settings, self.hook)
         worker.inside, worker.calls = dict(inside), dict(calls)
         return worker
 

@@ -2,11 +2,12 @@
 
 import ipaddress
 import ssl
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
+import httpcore
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,6 +23,8 @@ from tests.notifications.endpoints import (
     Answer,
     drip,
     endpoint,
+    hang_up,
+    in_turn,
     never,
     saying,
     status,
@@ -111,7 +114,7 @@ async def test_an_endpoint_may_ask_for_time() -> None:
 def test_a_wish_for_time_is_seconds_or_a_date(
     code: int, header: str, pause: timedelta | None
 ) -> None:
-    answer = httpx.Response(code, headers={b"retry-after": header.encode()})
+    answer = httpcore.Response(code, headers=[(b"Retry-After", header.encode())])
 
     assert retry_after(answer, now=NOW) == pause
 
@@ -194,6 +197,77 @@ async def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.Monkey
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     async with endpoint(saying(OK)) as there:
         assert await post(there.url) == Answered(200)
+
+
+# --- Connections that are kept --------------------------------------------------------------------
+
+
+async def told(hook: Hook, url: str) -> Answered | Failed:
+    channel = Channel(url, (), 2)
+    return await hook.post(channel, id_="msg-1", stamp=NOW, secret=b"secret", body=b"{}")
+
+
+async def test_messages_to_one_endpoint_go_over_one_connection() -> None:
+    async with endpoint(saying(OK), keeps=True) as there, hook_to() as hook:
+        for _ in range(3):
+            assert await told(hook, there.url) == Answered(200)
+
+        assert (len(there.requests), there.connections) == (3, 1)
+
+
+async def test_a_kept_connection_that_ends_is_followed_by_a_new_one_at_once() -> None:
+    """The endpoint closed what was idle as we wrote: not the hub's failure, nor ours."""
+    answers = in_turn([saying(OK), hang_up, saying(OK)])
+    async with endpoint(answers, keeps=True) as there, hook_to() as hook:
+        assert await told(hook, there.url) == Answered(200)
+        assert await told(hook, there.url) == Answered(200)
+
+        assert there.connections == 2
+        assert there.requests[1].split(b"\r\n\r\n")[1] == there.requests[2].split(b"\r\n\r\n")[1]
+        assert all(b"webhook-id: msg-1" in request for request in there.requests)
+
+
+async def test_a_new_connection_that_ends_without_an_answer_is_a_failure() -> None:
+    async with endpoint(hang_up, keeps=True) as there, hook_to() as hook:
+        assert await told(hook, there.url) == Failed(Unsent.UNREACHABLE)
+
+        assert len(there.requests) == 1
+
+
+async def test_two_names_never_share_a_connection() -> None:
+    """Whose certificate was seen is the one name's; the other may only share its address."""
+    async with endpoint(saying(OK), keeps=True) as there, hook_to("127.0.0.1") as hook:
+        for name in ("localhost", "127.0.0.1"):
+            assert await told(hook, f"http://{name}:{there.port}/hook") == Answered(200)
+
+        assert there.connections == 2
+
+
+async def test_a_name_is_looked_up_and_judged_anew_however_busy_its_connection_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hooks, "OLDEST_SECONDS", 0.0)
+    addresses = ["127.0.0.1"]
+    async with endpoint(saying(OK), keeps=True) as there, hook_to(addresses) as hook:
+        url = f"http://localhost:{there.port}/hook"
+        assert await told(hook, url) == Answered(200)
+        addresses[:] = ["10.0.0.8"]
+        assert await told(hook, url) == Answered(200)  # its last, over a connection judged before
+        assert await told(hook, url) == Failed(Unsent.FORBIDDEN)
+
+        assert b"connection: close" in there.requests[1].lower()
+
+
+@asynccontextmanager
+async def hook_to(addresses: str | list[str] = "127.0.0.1") -> AsyncIterator[Hook]:
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        return [addresses] if isinstance(addresses, str) else addresses
+
+    hook = Hook(loopback=True, resolve=resolve)
+    try:
+        yield hook
+    finally:
+        await hook.close()
 
 
 # --- Certificates: the name's, though an address is called ----------------------------------------

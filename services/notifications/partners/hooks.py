@@ -6,12 +6,17 @@ import contextlib
 import hashlib
 import hmac
 import logging
+import math
 import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
+import httpcore
 import httpx
 
 from services.chassis import telemetry
@@ -24,7 +29,12 @@ log = logging.getLogger(__name__)
 LONGEST_ANSWER = 65_536
 BODY_SECONDS = 2.0
 RESOLVE_SECONDS = 1.0
+KEPT = 64  # connections that wait for the next message to their endpoint
+KEPT_SECONDS = 4.0  # while idle: most servers close after five
+OLDEST_SECONDS = 60.0  # then the name is looked up and judged again, however busy it is
 FHIR_JSON = "application/fhir+json"
+
+BROKEN = (httpcore.NetworkError, httpcore.ProtocolError)
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -53,21 +63,45 @@ async def leads_inside(endpoint: str, *, loopback: bool) -> bool:
     return not all(may_connect(address, loopback=loopback) for address in addresses)
 
 
+class Judged(httpcore.AnyIOBackend):
+    """Connects to a name's address once every address that the name has was judged."""
+
+    def __init__(self, resolve: Resolve, *, loopback: bool) -> None:
+        self.resolve, self.loopback = resolve, loopback
+        self.opened_at: dict[str, float] = {}  # by host: its newest connection
+
+    async def connect_tcp(self, host: str, port: int, *args: Any, **options: Any) -> Any:
+        if opened := _opened.get(None):
+            opened.set()
+        self.opened_at[host] = time.monotonic()
+        addresses = await self.resolve(host, port)
+        if not addresses or not all(may_connect(a, loopback=self.loopback) for a in addresses):
+            raise Forbidden
+        return await super().connect_tcp(addresses[0], port, *args, **options)
+
+    def opened_before(self, host: str, seconds: float) -> bool:
+        return time.monotonic() - self.opened_at.get(host, math.inf) > seconds
+
+
+_opened: ContextVar[asyncio.Event] = ContextVar("opened")  # set: this call has a new connection
+
+
 class Hook:
     """Posts to hubs' endpoints; trusts neither their names nor their answers."""
 
     def __init__(
         self, *, loopback: bool, resolve: Resolve = resolve, trust: ssl.SSLContext | None = None
     ) -> None:
-        self.loopback, self.resolve = loopback, resolve
-        # A connection for each message: one that was opened for another name may share an address.
-        # No environment: a proxy would look the name up a second time, and could be told another.
-        self.http = httpx.AsyncClient(
-            follow_redirects=False,
-            trust_env=False,
-            verify=trust or True,
-            timeout=None,  # noqa: S113 (the whole call has a deadline)
-            limits=httpx.Limits(max_keepalive_connections=0),
+        self.loopback = loopback
+        # Connections are kept by name, never by address: two names may share an address. Nothing of
+        # the environment: a proxy would look the name up a second time, and could be told another.
+        self.judged = Judged(resolve, loopback=loopback)
+        self.http = httpcore.AsyncConnectionPool(
+            ssl_context=trust or httpx.create_ssl_context(trust_env=False),
+            max_connections=None,
+            max_keepalive_connections=KEPT,
+            keepalive_expiry=KEPT_SECONDS,
+            network_backend=self.judged,
         )
 
     async def post(
@@ -98,57 +132,63 @@ class Hook:
             return Failed(Unsent.FORBIDDEN)
         except TimeoutError:
             return Failed(Unsent.TIMEOUT)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError):
+        except (*BROKEN, httpcore.TimeoutException, httpx.InvalidURL, OSError, UnicodeError):
             return Failed(Unsent.UNREACHABLE)
 
     async def send(self, endpoint: str, headers: dict[str, str], body: bytes) -> Answered:
-        """Look the name up once, judge every address, connect to the one that was judged."""
+        """Over a kept connection or a new one; a kept one may have been closed just now."""
         if endpoint_fault(endpoint, loopback=self.loopback):
             raise Forbidden
+        opened = asyncio.Event()
+        _opened.set(opened)
+        try:
+            return await self.ask(endpoint, headers, body)
+        except BROKEN:
+            if opened.is_set():
+                raise
+        return await self.ask(endpoint, headers, body)  # the same id: who has it already knows it
+
+    async def ask(self, endpoint: str, headers: dict[str, str], body: bytes) -> Answered:
         url = httpx.URL(endpoint)
-        port = url.port or (443 if url.scheme == "https" else 80)
-        addresses = await self.resolve(url.host, port)
-        if not addresses or not all(may_connect(a, loopback=self.loopback) for a in addresses):
-            raise Forbidden
-        headers["Host"] = url.netloc.decode()
-        request = self.http.build_request(
-            "POST",
-            url.copy_with(host=addresses[0]),
-            headers=headers,
-            content=body,
-            # The certificate has to be the name's, though we connect to the address.
-            extensions={"sni_hostname": url.host},
+        where = httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
         )
-        response = await self.http.send(request, stream=True)
+        headers = {"Host": url.netloc.decode(), "Content-Length": str(len(body)), **headers}
+        if self.judged.opened_before(url.raw_host.decode(), OLDEST_SECONDS):
+            headers["Connection"] = "close"  # its name may lead elsewhere by now
+        pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+        request = httpcore.Request("POST", where, headers=pairs, content=body)
+        response = await self.http.handle_async_request(request)
         try:
             await swallow(response)
         finally:
             await response.aclose()
-        return Answered(response.status_code, retry_after(response))
+        return Answered(response.status, retry_after(response))
 
     async def close(self) -> None:
         await self.http.aclose()
 
 
-async def swallow(response: httpx.Response) -> None:
+async def swallow(response: httpcore.Response) -> None:
     """Take a little of the body, for a moment, so that a well-behaved endpoint can end.
 
     Raw, so that nothing is unpacked. The answer is known already, however long its body drips.
     """
     taken = 0
-    with contextlib.suppress(TimeoutError, httpx.HTTPError):
+    with contextlib.suppress(TimeoutError, *BROKEN):
         async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in response.aiter_raw():
+            async for chunk in response.aiter_stream():
                 taken += len(chunk)
                 if taken >= LONGEST_ANSWER:
                     return
 
 
-def retry_after(response: httpx.Response, *, now: datetime | None = None) -> timedelta | None:
+def retry_after(response: httpcore.Response, *, now: datetime | None = None) -> timedelta | None:
     """What the endpoint asks for with a 429 or 503, in seconds or as a date of its own clock."""
-    text = response.headers.get("retry-after", "")
-    if response.status_code not in (429, 503):
+    if response.status not in (429, 503):
         return None
+    said = [value for name, value in response.headers if name.lower() == b"retry-after"]
+    text = b", ".join(said).decode("latin-1")
     if text.isascii() and text.isdigit():
         return timedelta(seconds=int(text[:9]))
     try:

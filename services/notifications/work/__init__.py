@@ -45,10 +45,10 @@ async def nothing(conn: Connection, item: Item) -> None:
 
 
 def kinds(
-    pool: Pool, clock: Clock, peers: Peers, settings: Settings
+    pool: Pool, clock: Clock, peers: Peers, settings: Settings, hook: Hook | None = None
 ) -> tuple[Mapping[str, Do], Mapping[str, Call]]:
     referral = Referral(peers)
-    hook = Hook(loopback=settings.allow_loopback_endpoints)
+    hook = hook or Hook(loopback=settings.allow_loopback_endpoints)
     teller = Teller(pool, clock, referral, hook, base_url=settings.base_url)
     finder = mailing.Finder(clock, referral)
     writer = mailing.Writer(pool, clock, referral, settings)
