@@ -14,7 +14,8 @@ from signal import SIGKILL
 import asyncpg
 import pytest
 
-from tests.fault import clocks, harness
+from tests.chassis.waiting import until
+from tests.fault import clocks, harness, load
 from tests.fault import stand as damages
 from tests.fault.load import SIZES
 from tests.fault.nemesis import (
@@ -39,6 +40,10 @@ WAITS = """
            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
     )
 """
+STORED = "SELECT count(*) FROM event"
+PUBLISHED = "SELECT count(*) FROM event WHERE published_at IS NOT NULL"
+APPLIED = "SELECT count(*) FROM light_effect"
+SOME = 100  # events: a quarter of a second of load
 SMALL = (1, 3)  # acts that seldom wait for one another, so that they commit as they please
 RECOVERY_SECONDS = 90.0  # this machine may run other tests, too
 ONE_KILL_SECONDS = 15.0  # after one process was killed, on a machine that has nothing else to do
@@ -49,7 +54,7 @@ async def database_stops_amid_a_batch(nemesis: Nemesis) -> None:
     conn = await asyncpg.connect(nemesis.stand.dsn("scheduling"))
     try:
         await conn.execute("BEGIN; LOCK TABLE light_effect")
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(RECOVERY_SECONDS):
             while not await conn.fetchval(WAITS):  # noqa: ASYNC110 (another process waits)
                 await asyncio.sleep(0.005)
         await database_stops(nemesis)
@@ -62,17 +67,39 @@ async def broker_away(nemesis: Nemesis) -> None:
     stand = nemesis.stand
     stand.folder.held("kafka").touch()
     stand.kill("kafka", SIGKILL)
+    await grows(nemesis, "referral", STORED)
     await asyncio.sleep(2)  # not a wait for anything: as long as this lasts
     await killed("referral", SIGKILL)(nemesis)
     await nemesis.apart(stand.start, "kafka")
     await nemesis.apart(stand.until_kafka_is_ready)
 
 
+async def offsets_deleted(nemesis: Nemesis) -> None:
+    """And what comes again for that has been applied before, for sure."""
+    await grows(nemesis, "scheduling", APPLIED)
+    await loses(damages.forget_offsets)(nemesis)
+
+
+async def grows(nemesis: Nemesis, service: str, count: str) -> None:
+    """Until a service's database has some more of these than now."""
+    conn = await asyncpg.connect(nemesis.stand.dsn(service))
+    try:
+        wanted: int = await conn.fetchval(count) + SOME
+
+        async def enough() -> bool:
+            found: int = await conn.fetchval(count)
+            return found >= wanted
+
+        await until(enough, True, seconds=RECOVERY_SECONDS)
+    finally:
+        await conn.close()
+
+
 async def wiped_unread(nemesis: Nemesis) -> None:
     """The log is lost while a consumer is away: it has not read the end of it."""
     stand = nemesis.stand
     await nemesis.apart(stand.stop, "scheduling")
-    await asyncio.sleep(1)  # not a wait for anything: as long as this lasts
+    await grows(nemesis, "referral", PUBLISHED)
     await loses(damages.wipe)(nemesis)
     await nemesis.apart(stand.start, "scheduling")
 
@@ -91,7 +118,7 @@ async def clock_goes_back_over_a_lost_log(nemesis: Nemesis) -> None:
 DATABASE = {"postgres stops at once": database_stops}
 AMID = {"postgres stops amid a batch": database_stops_amid_a_batch}
 CONSUMER = {"kill -9 scheduling": killed("scheduling", SIGKILL)}
-OFFSETS = {"offsets deleted": loses(damages.forget_offsets)}
+OFFSETS = {"offsets deleted": offsets_deleted}
 AWAY = {"kafka away": broker_away}
 WIPED = {"log wiped unread": wiped_unread}
 NOTHING: Mapping[str, Act] = {}
@@ -140,6 +167,7 @@ def run(
             tellers=["referral"],
             sizes=sizes,
             recovers_in=patience,
+            fewest=(1 if faults else 0, 0),
         )
     )
 
@@ -209,8 +237,15 @@ def test_a_process_that_was_killed_has_caught_up_within_fifteen_seconds(bare: Ba
 
 @FATAL
 def test_each_planted_weakness_is_found(
-    bare: Bare, weakness: str, faults: Mapping[str, Act], sizes: tuple[int, int], finding: str
+    bare: Bare,
+    weakness: str,
+    faults: Mapping[str, Act],
+    sizes: tuple[int, int],
+    finding: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Some acts begin before others and commit long after them, for sure.
+    monkeypatch.setattr(load, "SLOWEST_SECONDS", 0.3)
     outcome = run(bare, faults, weakness=weakness, patience=NEVER_SECONDS, sizes=sizes)
 
     assert outcome.verdict.counts[finding] > 0

@@ -41,16 +41,16 @@ async def test_s18_events_that_come_before_their_predecessor_wait_for_it_and_no_
 
     async with lost_by_kafka(addresses, late, "ConsentGranted.v1"):
         await late.attest()
-        await other.attest()
-        await other.be_matched()  # no other child waits
-
         said = (await records.events(addresses, "referral", late))[start:]
         lost = [one for one in said if one["event_type"] == "ConsentGranted.v1"]
         arrived = [one["sequence"] for one in said if one not in lost]
+        # Looked at before all else: who has waited for ten seconds asks referral, and is told.
         for service in HEARS:
             waits = partial(waiting, addresses, service, late)
             await becomes(f"{service} waits", waits, [(number, None) for number in arrived])
         assert await behind(addresses, late) == dict.fromkeys(HEARS, len(said))
+        await other.attest()
+        await other.be_matched()  # no other child waits
 
     draw.shuffle(lost)
     await publish(addresses, [as_record(one) for one in lost])
