@@ -199,7 +199,7 @@ MOVED = pytest.mark.parametrize(
         pytest.param("", BACK, id="back over a lost log"),
     ],
 )
-QUIET = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) == 1
+ALONE = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) == 1
 
 
 @SURVIVED
@@ -227,12 +227,13 @@ def test_no_clock_that_jumps_loses_doubles_or_reorders(
 
 
 def test_a_process_that_was_killed_has_caught_up_within_fifteen_seconds(bare: Bare) -> None:
+    busy = os.getloadavg()[0] > 2 * (os.cpu_count() or 1)  # by more than a run such as this
     outcome = run(bare, CONSUMER, weakness="", patience=RECOVERY_SECONDS)
 
     assert outcome.red == []
     assert len(outcome.history.faults) >= 1
     assert outcome.recovery is not None
-    assert outcome.recovery <= (ONE_KILL_SECONDS if QUIET else RECOVERY_SECONDS)
+    assert outcome.recovery <= (ONE_KILL_SECONDS if ALONE and not busy else RECOVERY_SECONDS)
 
 
 @FATAL
