@@ -1,6 +1,6 @@
 """A final note is never edited: it is corrected by a new version, voided, or added to (S23)."""
 
-import asyncio
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ from contracts.events import (
     SessionNoteAmended,
     SessionVoided,
 )
+from tests.chassis.waiting import at_once
 from tests.documentation.builders import Child, Mentor, begin, hub_reads, rated, session
 from tests.documentation.rig import Rig, at, person
 
@@ -77,7 +78,7 @@ async def test_a_correction_that_is_signed_at_once_from_two_devices_is_told_once
     await amends(rig, session_id, session(child, FROM, "2026-11-19 16:45"))
     await mentor.signs(session_id)
 
-    told = await asyncio.gather(*(mentor.cosigned(session_id) for _ in range(3)))
+    told = await at_once(*[partial(mentor.cosigned, session_id)] * 3)
 
     assert sorted(answer.status_code for answer in told) == [200, 409, 409]
     assert len(await rig.told(SessionNoteAmended)) == 1
@@ -182,7 +183,7 @@ async def test_a_void_note_counts_for_nothing_and_is_kept(rig: Rig) -> None:
     child = Child()
     session_id = await logged(rig, child)
 
-    told = await asyncio.gather(*(answers(rig, session_id, "void", WRONG) for _ in range(3)))
+    told = await at_once(*[partial(answers, rig, session_id, "void", WRONG)] * 3)
 
     assert sorted(answer.status_code for answer in told) == [200, 409, 409]
     assert {answer.json().get("code") for answer in told} == {None, "note-is-void"}

@@ -1,6 +1,6 @@
 """Notes as staff write them: drafts, signatures, and what is told of them."""
 
-import asyncio
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -12,6 +12,7 @@ from contracts.events import (
     GoalProgressUpdated,
     SessionLogged,
 )
+from tests.chassis.waiting import at_once
 from tests.documentation.builders import (
     Child,
     Mentor,
@@ -128,7 +129,7 @@ async def test_a_session_is_told_once_when_its_note_is_final(rig: Rig) -> None:
 
     await mentor.signs(session_id)
     assert await rig.told(SessionLogged) == []
-    answers = await asyncio.gather(*(mentor.cosigned(session_id) for _ in range(3)))
+    answers = await at_once(*[partial(mentor.cosigned, session_id)] * 3)
 
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
     (logged,) = await rig.told(SessionLogged)
@@ -141,7 +142,7 @@ async def test_a_note_is_signed_once(rig: Rig) -> None:
     await begin(rig, child)
     session_id = await mentor.drafts(session(child, FROM, UNTIL))
 
-    answers = await asyncio.gather(*(mentor.signs(session_id) for _ in range(3)))
+    answers = await at_once(*[partial(mentor.signs, session_id)] * 3)
 
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
 

@@ -1,6 +1,6 @@
 """What a signature depends on: other sessions, goals of that day, the rule for units."""
 
-import asyncio
+from functools import partial
 
 import pytest
 
@@ -12,6 +12,7 @@ from contracts.events import (
 )
 from contracts.rules import RulePack, parse
 from services.chassis import rule_packs
+from tests.chassis.waiting import at_once
 from tests.documentation.builders import (
     Child,
     Mentor,
@@ -73,7 +74,7 @@ async def test_of_two_devices_that_sign_at_once_exactly_one_wins(rig: Rig) -> No
         await begin(rig, child)
     notes = [await mentor.drafts(session(child, FROM, UNTIL)) for child in children]
 
-    answers = await asyncio.gather(*map(mentor.signs, notes))
+    answers = await at_once(*(partial(mentor.signs, note) for note in notes))
 
     assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
     assert sorted(await states(rig)) == ["draft", "draft", "draft", "signed"]

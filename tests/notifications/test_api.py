@@ -1,8 +1,8 @@
 """What a hub may ask of its subscriptions, and what another hub sees of them: nothing."""
 
-import asyncio
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from contracts.codes import PartnerKind
+from tests.chassis.waiting import at_once
 from tests.notifications.rig import Hub, Rig, goal_added, revoked, session, task_changed, wish
 
 SAMPLE_21 = json.loads(Path("contracts/fhir/examples/21-subscription-r4-backport.json").read_text())
@@ -37,7 +38,7 @@ async def test_the_same_wish_again_is_the_same_subscription(rig: Rig) -> None:
     hub = rig.hub()
     asked = wish("referral-progress", hub.endpoint)
 
-    answers = await asyncio.gather(*(rig.ask(hub, "POST", "Subscription", asked) for _ in range(5)))
+    answers = await at_once(*[partial(rig.ask, hub, "POST", "Subscription", asked)] * 5)
 
     assert sorted(one.status_code for one in answers) == [200, 200, 200, 200, 201]
     assert len({one.json()["id"] for one in answers}) == 1
@@ -225,7 +226,7 @@ async def test_changes_at_once_are_taken_one_after_the_other(rig: Rig) -> None:
     id_ = await rig.subscribed(hub, "care-progress")
     asked = wish("care-progress", hub.endpoint, reason="Another")
 
-    answers = await asyncio.gather(*(put(rig, hub, id_, asked) for _ in range(4)))
+    answers = await at_once(*[partial(put, rig, hub, id_, asked)] * 4)
 
     assert [one.status_code for one in answers] == [200] * 4
     assert sorted(one.json()["meta"]["versionId"] for one in answers) == ["3", "4", "5", "6"]

@@ -1,5 +1,5 @@
-import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -7,6 +7,7 @@ import pytest
 
 from services.chassis.auth import staff_id
 from services.chassis.db import Pool
+from tests.chassis.waiting import at_once
 from tests.scheduling.builders import MENTOR, NOW, Child, make_mentor, make_plan, register
 from tests.scheduling.door import ISSUER, Door
 
@@ -345,8 +346,8 @@ async def test_of_eight_bookings_of_one_mentors_slot_one_wins(door: Door, pool: 
     await register(pool, make_mentor(max_hours=60))
     episodes = [await Child(pool).admit() for _ in range(8)]
 
-    answers = await asyncio.gather(
-        *(door.post("/appointments", new_appointment(one), by=SCHEDULER) for one in episodes)
+    answers = await at_once(
+        *(partial(door.post, "/appointments", new_appointment(e), by=SCHEDULER) for e in episodes)
     )
 
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
@@ -357,8 +358,8 @@ async def test_of_eight_bookings_of_one_mentors_slot_one_wins(door: Door, pool: 
 async def test_of_eight_bookings_of_one_youths_slot_one_wins(door: Door, child: Child) -> None:
     episode_id = await child.admit()
 
-    answers = await asyncio.gather(
-        *(door.post("/appointments", new_appointment(episode_id), by=SCHEDULER) for _ in range(8))
+    answers = await at_once(
+        *[partial(door.post, "/appointments", new_appointment(episode_id), by=SCHEDULER)] * 8
     )
 
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +17,7 @@ from services.scheduling.domain.availability import (
     availability_warnings,
 )
 from services.scheduling.domain.people import window
+from tests.chassis.waiting import at_once
 from tests.scheduling.builders import MENTOR, Child, make_mentor, make_plan, register
 from tests.scheduling.door import ISSUER, Door
 from tests.scheduling.test_api import new_appointment
@@ -167,9 +169,9 @@ async def test_a_booking_and_time_off_at_once_do_not_miss_each_other(
     episode_id = await child.admit()
     body = {"begins": "2026-12-01T00:00", "ends": "2026-12-02T00:00"}
 
-    booked, away = await asyncio.gather(
-        door.post("/appointments", new_appointment(episode_id), by=SCHEDULER),
-        door.post(f"/mentors/{MENTOR}/time-off", body, by=SCHEDULER),
+    booked, away = await at_once(
+        partial(door.post, "/appointments", new_appointment(episode_id), by=SCHEDULER),
+        partial(door.post, f"/mentors/{MENTOR}/time-off", body, by=SCHEDULER),
     )
 
     assert away.status_code == 201
@@ -184,6 +186,7 @@ async def test_a_booking_waits_for_time_off_that_is_being_entered(
 ) -> None:
     episode_id = await child.admit()
     async with pool.acquire() as conn, conn.transaction():
+        await conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         await conn.execute("SELECT FROM mentor WHERE mentor_id = $1 FOR UPDATE", MENTOR)
         asked = asyncio.create_task(
             door.post("/appointments", new_appointment(episode_id), by=SCHEDULER)

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ import pytest
 
 from services.chassis.db import Pool
 from services.chassis.errors import Refused
+from tests.chassis.waiting import at_once
 from tests.scheduling.builders import (
     MENTOR,
     NOW,
@@ -290,7 +292,9 @@ async def test_no_youth_is_given_to_a_mentor_who_leaves_at_that_moment(
     await child.hear(*child.gate_two)
     body = {"referral_id": str(child.referral_id), "mentor_id": str(MENTOR)}
 
-    gone, given = await asyncio.gather(leave(door), door.post("/assignments", body, by=SCHEDULER))
+    gone, given = await at_once(
+        partial(leave, door), partial(door.post, "/assignments", body, by=SCHEDULER)
+    )
     await do_due(pool)
 
     assert gone.status_code == 200

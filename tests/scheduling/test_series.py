@@ -1,7 +1,7 @@
 """Sessions that recur keep New York's time, are booked all or told one by one."""
 
-import asyncio
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,6 +18,7 @@ from services.chassis.db import Pool
 from services.scheduling.domain.appointments import Plan
 from services.scheduling.domain.people import Problem
 from services.scheduling.domain.series import MOST_SESSIONS, Series, Weekly, plan_on, starts
+from tests.chassis.waiting import at_once
 from tests.scheduling.builders import Child, make_mentor, make_plan, register
 from tests.scheduling.door import Door
 
@@ -267,8 +268,8 @@ async def test_of_two_schedulers_who_book_one_mentor_at_once_one_has_all(
     await register(pool, make_mentor(max_hours=60))
     episodes = [await Child(pool).admit() for _ in range(2)]
 
-    answers = await asyncio.gather(
-        *(book(door, one, start=at) for one, at in zip(episodes, BOTH, strict=True))
+    answers = await at_once(
+        *(partial(book, door, one, start=at) for one, at in zip(episodes, BOTH, strict=True))
     )
 
     assert sorted(answer.status_code for answer in answers) == [201, 409]
@@ -281,8 +282,11 @@ async def test_of_two_who_take_the_rest_each_time_goes_to_one(door: Door, pool: 
     mine = await book(door, episodes[0], start="2026-12-08T16:00", count=1)
     assert mine.status_code == 201
 
-    answers = await asyncio.gather(
-        *(book(door, one, start=at, book="rest") for one, at in zip(episodes, BOTH, strict=True))
+    answers = await at_once(
+        *(
+            partial(book, door, one, start=at, book="rest")
+            for one, at in zip(episodes, BOTH, strict=True)
+        )
     )
 
     had = sum(answer.json().get("booked", 0) for answer in answers)
