@@ -124,7 +124,7 @@ async def refuses(history: History) -> bool:
 
 
 async def ready(stand: OnSmallDisk) -> int:
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
         return (await http.get(f"{stand.url('referral-ops')}/health/ready")).status_code
 
 

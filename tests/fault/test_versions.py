@@ -144,7 +144,7 @@ async def tell_on(
     first teller knows.
     """
     n = 0
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
         while not over.is_set():
             n += 1
             new = upgraded.is_set() and n % 3 == 0
@@ -185,7 +185,7 @@ async def alike(pool: Pool, streams: list[UUID], told: int) -> bool:
 
 
 async def tell(teller: Small, *paths: str) -> None:
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
         for path in paths:
             (await http.post(f"{teller.url}/{path}")).raise_for_status()
 

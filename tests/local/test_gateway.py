@@ -64,7 +64,7 @@ def gateway(
 
 @pytest.fixture
 def web(gateway: Nginx) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=gateway.base_url) as client:
+    with httpx.Client(base_url=gateway.base_url, timeout=60) as client:
         yield client
 
 
@@ -324,7 +324,7 @@ def outcome(answer: httpx.Response) -> tuple[int, str]:
 
 def raw(port: int, request: str, *, hangs_up: bool = True) -> str:
     """Send exactly this, which no decent client would, and read the answer to its end."""
-    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
         connection.sendall(request.encode())
         if hangs_up:
             connection.shutdown(socket.SHUT_WR)

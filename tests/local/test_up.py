@@ -45,8 +45,8 @@ def test_a_hub_that_was_seeded_gets_a_token_and_reads(at: Addresses) -> None:
 
 def test_what_is_for_other_services_is_not_behind_the_base_url(at: Addresses) -> None:
     for path in ("/internal/jwks", "/internal/streams", "/metrics", "/health/ready"):
-        assert httpx.get(f"{at.base_url}{path}").status_code == 404
-        assert httpx.get(f"{at.ops['referral']}{path}").status_code != 404
+        assert httpx.get(f"{at.base_url}{path}", timeout=60).status_code == 404
+        assert httpx.get(f"{at.ops['referral']}{path}", timeout=60).status_code != 404
 
 
 def test_passwords_and_keys_are_for_their_owner_alone(stack: Stack) -> None:

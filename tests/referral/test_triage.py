@@ -325,6 +325,7 @@ async def test_of_two_that_come_at_once_the_later_waits_for_the_first(
 
     async with transaction(office.pool) as first, transaction(office.pool) as second:
         await looks_like(first, UUID(one.referral_id))
+        await second.execute("SET LOCAL lock_timeout = '50ms'")
         with pytest.raises(asyncpg.LockNotAvailableError):
             await looks_like(second, UUID(two.referral_id))
 

@@ -173,7 +173,7 @@ def logs(stack: Stack) -> list[Path]:
 
 
 async def metrics(addresses: Addresses) -> dict[str, str]:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         pages = {name: await http.get(f"{url}/metrics") for name, url in addresses.ops.items()}
     return {name: page.text for name, page in pages.items()}
 

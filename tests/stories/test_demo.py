@@ -225,7 +225,7 @@ async def test_the_outside_scheduler_hears_who_may_be_matched_and_who_has_a_ment
 
 async def test_every_address_can_be_looked_at(played: Played) -> None:
     addresses = [line.text for line in played.lines if line.is_address]
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=True) as http:
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=True, timeout=60) as http:
         for address in addresses:
             if address != NO_TRACE_PAGE:
                 assert (await http.get(address)).status_code == 200, address
