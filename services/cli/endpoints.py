@@ -33,7 +33,9 @@ async def show(pool: Pool) -> None:
 def endpoints(next_in: Mapping[str, float | None], rows: Sequence[Record]) -> Table:
     """An endpoint is named by its lane: its address may hold a secret of the client's."""
     names = ("endpoint", "subscriptions", "queued", "tried for", "next try", "given up")
-    table = Table("client", *names, title="Endpoints", title_justify="left")
+    table = Table(title="Endpoints", title_justify="left")
+    for name in ("client", *names):
+        table.add_column(name, overflow="fold")  # on a narrow screen, too, an id is whole
     for row in rows:
         lane = lane_of(row["client"], row["endpoint"])
         standing = ", ".join(f"{row[name]} {name}" for name in STATUSES if row[name])
