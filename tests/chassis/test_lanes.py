@@ -46,7 +46,8 @@ class Partner:
 
     async def run_lane(self, item: Item | None) -> None:
         assert item
-        await self.worker.run_lane(item, lambda: NOW)
+        async with asyncio.timeout(20):
+            await self.worker.run_lane(item, lambda: NOW)
 
 
 @pytest.fixture
@@ -130,6 +131,8 @@ async def test_a_row_that_may_not_be_taken_now_ends_it(
         await partner.run_lane(item)
 
     assert partner.done == [1]
+    assert await pool.fetchval(OPEN) == 2
+    assert await pool.fetchval("SELECT sum(attempts) FROM work") == 1
 
 
 async def test_a_worker_killed_in_the_middle_of_a_lane_repeats_one_and_loses_none(
@@ -160,6 +163,29 @@ async def test_a_worker_killed_in_the_middle_of_a_lane_repeats_one_and_loses_non
 
     assert partner.done == [1, 2, 3, 4, 5, 6]
     assert partner.asked == [1, 2, 3, 4, 5, 5, 6]
+
+
+async def test_what_was_answered_counts_though_the_next_cannot_be_read(
+    pool: Pool, partner: Partner
+) -> None:
+    for n in (1, 2):
+        await add(pool, n)
+    readable = partner.read
+
+    async def unreadable(conn: Connection, item: Item) -> Mapping[str, Any]:
+        if item.payload["n"] == 2:
+            await conn.execute("SELECT no_such_column")
+        return await readable(conn, item)
+
+    partner.worker.calls["tell"] = Call(unreadable, partner.ask, partner.record)
+    await partner.run_lane(await partner.worker.claim_call(NOW))
+    assert await pool.fetchval(OPEN) == 1
+    assert await partner.worker.run_one(now=NOW)  # it is found and put off by itself
+
+    assert partner.asked == [1]
+    assert await pool.fetchval("SELECT reason FROM work WHERE outcome IS NULL") == (
+        "UndefinedColumnError"
+    )
 
 
 async def test_an_answer_after_the_lease_takes_nothing_further(
@@ -227,18 +253,25 @@ async def test_a_row_whose_mark_was_late_is_done_at_once(
     """The other way round: the row is there before its predecessor's end is committed."""
     monkeypatch.setattr(loops, "WORK_POLL_SECONDS", 1000)
     monkeypatch.setattr(loops, "LANES_SECONDS", 1000)
-    second_is_there = asyncio.Event()
-    record = partner.record
+    second_is_there, looked = asyncio.Event(), list[int]()
+    record, bring_forward = partner.record, partner.worker.bring_forward
 
     async def slowly(conn: Connection, item: Item, n: int) -> None:
         await record(conn, item, n)
         if n == 1:
             await second_is_there.wait()
 
+    async def look() -> int:
+        looked.append(await bring_forward())
+        return looked[-1]
+
     monkeypatch.setattr(partner.worker, "calls", {"tell": Call(partner.read, partner.ask, slowly)})
+    monkeypatch.setattr(partner.worker, "bring_forward", look)
     async with running(partner.worker, most=1):  # so that the lane is not gone on with
         await add(pool, 1)
         await until(partner.done, [1])
+        looked.clear()
         await add(pool, 2)  # `finish` has looked for it already
+        await until(looked, [0])  # and so have they who look after what is behind
         second_is_there.set()
         await until(partner.done, [1, 2])

@@ -276,10 +276,18 @@ class Rig:
     # --- What is due -----------------------------------------------------------------------------
 
     async def work(self) -> None:
-        """Do everything that is due now."""
+        """Do everything that is due now, one lane after the other, as the process does."""
+        now = self.clock.now
         async with asyncio.timeout(120):
-            while await self.worker.run_one(now=self.clock.now()):
+            while await self.worker.run_inside(now()) or await self.run_lane():
                 pass
+
+    async def run_lane(self) -> bool:
+        """Take the call that is due first, and go on with its lane; False when there is none."""
+        item = await self.worker.claim_call(self.clock.now())
+        if item:
+            await self.worker.run_lane(item, self.clock.now)
+        return item is not None
 
     async def hurry(self) -> None:
         """As if every pause and lease had run out."""

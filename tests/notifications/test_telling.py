@@ -1,6 +1,8 @@
 """From an event to a hub's log: order, numbers, repeats, consent, and who is never told."""
 
+import asyncio
 from datetime import date, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -216,6 +218,75 @@ async def test_a_sender_killed_in_mid_call_repeats_itself_and_skips_no_number(ri
 
     assert hub.numbers() == [1, 2]
     assert hub.told()[0]["webhook_id"] == str(first)
+
+
+async def test_a_sender_killed_in_the_middle_of_a_lane_repeats_one_message_and_skips_no_number(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next is numbered with the answer to the one before it, and may never leave."""
+    hub = rig.hub()
+    await rig.subscribed(hub, "referral-progress")
+    child, post = await rig.child(hub), rig.hook.post
+    await rig.hear(*(task_changed(child, version) for version in (1, 2, 3)))
+
+    async def once_and_no_more(*args: Any, **facts: Any) -> Any:
+        if hub.told():
+            raise asyncio.CancelledError
+        return await post(*args, **facts)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.hook, "post", once_and_no_more)
+        with pytest.raises(asyncio.CancelledError):
+            await rig.work()
+    assert await rig.deliveries() == [("delivered", 1, 1), ("queued", 2, 1), ("queued", None, 0)]
+
+    rig.worker = rig.new_worker()
+    await rig.worker.take_back()
+    await rig.work()
+
+    assert hub.numbers() == [1, 2, 3]
+    assert [attempts for *_, attempts in await rig.deliveries()] == [1, 2, 1]
+    assert await rig.pool.fetchval("SELECT count(*) FROM disclosure") == 3
+
+
+async def test_consent_is_asked_anew_before_each_message_of_a_lane(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = rig.hub()
+    await rig.subscribed(hub, "care-progress")
+    child, post = await rig.child(hub), rig.hook.post
+    await rig.hear(session(child), session(child))
+
+    async def and_revoke(*args: Any, **facts: Any) -> Any:
+        rig.referral.revoked.add((child.youth_id, child.organisation_id))
+        return await post(*args, **facts)
+
+    monkeypatch.setattr(rig.hook, "post", and_revoke)
+    await rig.work()
+
+    assert hub.numbers() == [1]
+    assert await rig.deliveries() == [("delivered", 1, 1), ("withheld", None, 0)]
+
+
+async def test_a_lane_ends_where_its_subscription_does(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub = rig.hub()
+    id_ = await rig.subscribed(hub, "referral-progress")
+    child, post = await rig.child(hub), rig.hook.post
+    await rig.hear(task_changed(child, 1), task_changed(child, 2))
+
+    async def and_end(*args: Any, **facts: Any) -> Any:
+        await rig.pool.execute("UPDATE subscription SET status = 'off'")
+        return await post(*args, **facts)
+
+    monkeypatch.setattr(rig.hook, "post", and_end)
+    await rig.work()
+
+    assert hub.numbers() == [1]
+    assert [state for state, _, _ in await rig.deliveries()] == ["delivered", "undeliverable"]
+    last = "SELECT last_number FROM subscription WHERE subscription_id = $1"
+    assert await rig.pool.fetchval(last, id_) == 1
 
 
 async def test_a_message_that_another_has_delivered_meanwhile_is_not_sent_again(rig: Rig) -> None:

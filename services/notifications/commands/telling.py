@@ -65,27 +65,37 @@ async def message(conn: Connection, delivery_id: UUID) -> Message | None:
     return Message(delivery, subscription) if delivery.state is State.QUEUED else None
 
 
+async def message_locked(conn: Connection, delivery_id: UUID) -> Message | None:
+    """The same, and its subscription kept from others, so that it can be numbered."""
+    await subscriptions.lock_subscription_of(conn, delivery_id)
+    return await message(conn, delivery_id)
+
+
 async def begin_attempt(
     conn: Connection, delivery_id: UUID, *, release: Release | None, now: datetime
 ) -> Attempt | None:
-    """Number a message, if it has no number yet, and note whom it tells what; None: not any more.
+    """Number a message, if it has none yet, and note whom it tells what; None: not any more."""
+    found = await message_locked(conn, delivery_id)
+    if found is None or found.subscription.is_over(now=now):
+        return None
+    return await begin(conn, found, release=release, now=now)
+
+
+async def begin(
+    conn: Connection, found: Message, *, release: Release | None, now: datetime
+) -> Attempt:
+    """The same of a message whose subscription is locked.
 
     The number is given when nothing stands against sending, and stays through every repeat, so
     that the numbers which leave us have no gaps.
     """
-    await subscriptions.lock_subscription_of(conn, delivery_id)
-    if (found := await message(conn, delivery_id)) is None or found.subscription.is_over(now=now):
-        return None
     if found.delivery.kind is Kind.EVENT:
-        if found.delivery.first_number is None:
-            await deliveries.update_number(conn, found.delivery, now=now)
         ground, asked_at = ("roi_hub", release.asked_at) if release else ("own-referral", None)
         await deliveries.add_disclosure(
             conn, found.delivery, found.subscription, ground=ground, asked_at=asked_at
         )
-    stamp = await deliveries.update_attempt(conn, delivery_id, now=now)
-    numbered = await deliveries.delivery_by_id(conn, delivery_id)
-    return Attempt(replace(found, delivery=numbered), stamp)
+    delivery, stamp = await deliveries.update_attempt(conn, found.delivery, now=now)
+    return Attempt(replace(found, delivery=delivery), stamp)
 
 
 async def record_outcome(
@@ -94,10 +104,17 @@ async def record_outcome(
     """Note what came of it; gives the pause before the next attempt, None when it is closed."""
     if (found := await message(conn, delivery_id)) is None:
         return None
+    subscription = found.subscription
+    if isinstance(outcome, Answered) and attempts.is_delivered(outcome):
+        await deliveries.update_delivered(conn, delivery_id, answered=outcome.status)
+        if subscription.wanted.channel.heartbeat_seconds:
+            await subscriptions.update_told(conn, subscription.id, now=now)
+        if found.delivery.kind is Kind.HANDSHAKE or subscription.status is Status.ERROR:
+            await subscriptions.update_status(conn, subscription.id, Status.ACTIVE)
+        return None
     answered = outcome.status if isinstance(outcome, Answered) else None
     reason = outcome.why if isinstance(outcome, Failed | Held) else None
     tried_for = await deliveries.update_answer(conn, delivery_id, answered=answered, reason=reason)
-    subscription = found.subscription
     match outcome:
         case Withheld():
             await deliveries.update_state(conn, delivery_id, State.WITHHELD)
@@ -109,13 +126,6 @@ async def record_outcome(
             return attempts.HOLD
         case Held():
             return attempts.pause_after(1, outcome, jitter=jitter)
-        case Answered() if attempts.is_delivered(outcome):
-            await deliveries.update_state(conn, delivery_id, State.DELIVERED)
-            if subscription.wanted.channel.heartbeat_seconds:
-                await subscriptions.update_told(conn, subscription.id, now=now)
-            if found.delivery.kind is Kind.HANDSHAKE or subscription.status is Status.ERROR:
-                await subscriptions.update_status(conn, subscription.id, Status.ACTIVE)
-            return None
         case Answered(status=attempts.GONE):
             await give_up(conn, found, fault="endpoint-gone", now=now)
             return None

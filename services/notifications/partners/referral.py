@@ -34,13 +34,17 @@ class Referral:
 
     async def secret(self, client_id: str) -> bytes:
         """The secret agreed with a client. Raises NotFound for a stranger, or PeerUnavailable."""
-        asked_at, secret = self.secrets.get(client_id, (0.0, b""))
-        if not secret or time.monotonic() - asked_at > SECRET_SECONDS:
+        if not (secret := self.known_secret(client_id)):
             path = f"/internal/clients/{quote(client_id, safe='')}/webhook"
             said = await self.peers.get("referral", path)
             secret = base64.b64decode(said["secret"].removeprefix("whsec_"), validate=True)
             self.secrets[client_id] = (time.monotonic(), secret)
         return secret
+
+    def known_secret(self, client_id: str) -> bytes | None:
+        """The secret, if it was asked for a moment ago."""
+        asked_at, secret = self.secrets.get(client_id, (0.0, b""))
+        return secret if time.monotonic() - asked_at <= SECRET_SECONDS else None
 
     async def mailboxes(self, youth_id: UUID) -> Mailboxes:
         """To whom we may write about a youth at this moment. Raises as `release` does."""

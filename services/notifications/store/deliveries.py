@@ -1,6 +1,7 @@
 """What was told or is to be told, under which number, and what that disclosed."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -66,21 +67,6 @@ async def add_delivery(
     return added is True
 
 
-async def delivery_by_id(conn: Connection, id_: UUID) -> Delivery:
-    """A delivery that work names: it is kept for good, so it is there."""
-    row = await conn.fetchrow(
-        """
-        SELECT delivery_id, subscription_id, kind, youth_id, occurred_at, focus, state,
-               first_number, first_sent_at, attempts
-          FROM delivery
-         WHERE delivery_id = $1
-        """,
-        id_,
-    )
-    assert row  # noqa: S101 (see above)
-    return delivery_of(row, row["youth_id"])
-
-
 async def delivery_and_subscription(conn: Connection, id_: UUID) -> tuple[Delivery, Subscription]:
     """A delivery that work names, and the subscription that it belongs to, as both stand."""
     row = await conn.fetchrow(
@@ -142,41 +128,38 @@ async def list_unreadable(
     return [row["delivery_id"] for row in rows]
 
 
-async def update_number(conn: Connection, delivery: Delivery, *, now: datetime) -> int:
-    """Give a delivery the next numbers of its subscription, one for each resource: the first."""
-    first: int = await conn.fetchval(
+async def update_attempt(
+    conn: Connection, delivery: Delivery, *, now: datetime
+) -> tuple[Delivery, datetime]:
+    """Count an attempt, and give an event the next numbers of its subscription, if it has none.
+
+    One number for each resource; the caller has locked the subscription. Gives the machine's time,
+    too, which is the webhook's stamp.
+    """
+    unnumbered = delivery.kind is Kind.EVENT and delivery.first_number is None
+    row = await conn.fetchrow(
         """
         WITH taken AS (
             UPDATE subscription
-               SET last_number = last_number + $2
+               SET last_number = last_number + $4
              WHERE subscription_id = $3
-            RETURNING last_number - $2 + 1 AS first
+               AND $4 > 0
+            RETURNING last_number - $4 + 1 AS first
         )
-        UPDATE delivery
-           SET first_number = first, first_sent_at = $4
-          FROM taken
-         WHERE delivery_id = $1
-        RETURNING first
-        """,
-        *(delivery.id, len(delivery.focus), delivery.subscription_id, now),
-    )
-    return first
-
-
-async def update_attempt(conn: Connection, id_: UUID, *, now: datetime) -> datetime:
-    """Count an attempt; gives the machine's time, which is the webhook's stamp."""
-    stamp: datetime = await conn.fetchval(
-        """
         UPDATE delivery
            SET attempts = attempts + 1,
                tried_since = coalesce(tried_since, now()),
-               first_sent_at = coalesce(first_sent_at, $2)
+               first_sent_at = coalesce(first_sent_at, $2),
+               first_number = coalesce(first_number, (SELECT first FROM taken))
          WHERE delivery_id = $1
-        RETURNING now()
+        RETURNING first_number, first_sent_at, attempts, now() AS stamp
         """,
-        *(id_, now),
+        *(delivery.id, now, delivery.subscription_id, len(delivery.focus) if unnumbered else 0),
     )
-    return stamp
+    assert row  # noqa: S101 (deliveries are kept for good)
+    number, sent_at, attempts = row["first_number"], row["first_sent_at"], row["attempts"]
+    tried = replace(delivery, first_number=number, first_sent_at=sent_at, attempts=attempts)
+    return tried, row["stamp"]
 
 
 async def update_answer(
@@ -193,6 +176,19 @@ async def update_answer(
         *(id_, answered, reason),
     )
     return tried
+
+
+async def update_delivered(conn: Connection, id_: UUID, *, answered: int) -> None:
+    """Close a delivery that its endpoint has taken; one that is closed stays as it was."""
+    await conn.execute(
+        """
+        UPDATE delivery
+           SET answered = $2, reason = NULL, state = 'delivered', closed_at = now()
+         WHERE delivery_id = $1
+           AND state = 'queued'
+        """,
+        *(id_, answered),
+    )
 
 
 async def update_state(conn: Connection, id_: UUID, state: State) -> None:

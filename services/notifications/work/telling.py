@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.chassis import work
@@ -26,6 +27,14 @@ from services.notifications.partners.hooks import Hook
 from services.notifications.partners.referral import Referral
 
 
+@dataclass(frozen=True)
+class Ready:
+    """A message that may go out, numbered, and the secret that signs it."""
+
+    attempt: Attempt
+    secret: bytes = field(repr=False)
+
+
 class Teller:
     """Tells one subscriber one thing."""
 
@@ -35,11 +44,20 @@ class Teller:
         self.pool, self.clock, self.base_url = pool, clock, base_url
         self.referral, self.hook = referral, hook
 
-    async def read(self, conn: Connection, item: Item) -> Message | None:
-        return await telling.message(conn, UUID(item.payload["delivery_id"]))
+    async def read(self, conn: Connection, item: Item) -> Message | Ready | None:
+        """The message; numbered at once if there is nobody to be asked before it goes out."""
+        found = await telling.message_locked(conn, UUID(item.payload["delivery_id"]))
+        now = self.clock.now()
+        if not found or found.needs_release or found.subscription.is_over(now=now):
+            return found
+        if secret := self.referral.known_secret(found.subscription.client_id):
+            return Ready(await telling.begin(conn, found, release=None, now=now), secret)
+        return found
 
-    async def call(self, message: Message | None) -> Outcome:
+    async def call(self, message: Message | Ready | None) -> Outcome:
         """Ask whether it may go out, take a number, send. Only a clear yes is sent."""
+        if isinstance(message, Ready):
+            return await self.send(message.attempt, message.secret)
         if message is None or message.subscription.is_over(now=self.clock.now()):
             return Nothing()
         release: Release | None = None
