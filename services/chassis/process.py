@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 import httpx
 import uvicorn
@@ -25,6 +26,7 @@ from services.chassis import (
     logs,
     loops,
     rule_packs,
+    schema,
     telemetry,
     tracing,
 )
@@ -56,6 +58,7 @@ class Service:
 
     name: str
     settings: ServiceSettings
+    migrations: Path | None = None  # whose newest revision its database must have
     doors: Sequence[APIRouter] = ()  # for partners and staff
     internal: Sequence[APIRouter] = ()  # for the other services, on the ops port only
     handlers: Handlers | None = None
@@ -130,6 +133,8 @@ async def open_context(service: Service, stack: AsyncExitStack) -> Context:
     settings = service.settings
     pool = await loops.patiently("database", lambda: pool_for(settings))
     stack.callback(pool.terminate)
+    if migrations := service.migrations:
+        await loops.patiently("schema", lambda: schema.require(pool, service.name, migrations))
     # No redirects: whom we ask is decided by settings and partners' records, not by answers.
     http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False))
     clock = clock_for(settings.clock, production=settings.production, file=settings.clock_file)

@@ -1,5 +1,7 @@
 """Wires the documentation service: `python -m services.documentation.app`."""
 
+from pathlib import Path
+
 from services.chassis.process import Service, run
 from services.chassis.settings import ServiceSettings
 from services.documentation.api.fhir import fhir_router
@@ -15,6 +17,7 @@ def service() -> Service:
     return Service(
         name="documentation",
         settings=settings,
+        migrations=Path(__file__).with_name("migrations") / "versions",
         doors=(fhir_router(agency), staff),
         handlers=events,
         listens_to=("referral", "scheduling"),

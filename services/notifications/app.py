@@ -1,5 +1,7 @@
 """The notifications service, wired: `python -m services.notifications.app`."""
 
+from pathlib import Path
+
 from services.chassis.process import Service, run
 from services.notifications import work
 from services.notifications.api.preferences import staff
@@ -16,6 +18,7 @@ def service() -> Service:
     return Service(
         name="notifications",
         settings=settings,
+        migrations=Path(__file__).with_name("migrations") / "versions",
         doors=(fhir, staff),
         handlers=events,
         listens_to=("referral", "scheduling", "documentation"),

@@ -1,5 +1,7 @@
 """Wires the referral service: `python -m services.referral.app`."""
 
+from pathlib import Path
+
 from services.chassis.event_feed import feed
 from services.chassis.fhir import guard
 from services.chassis.fhir.server import FhirRouter
@@ -25,6 +27,7 @@ def service() -> Service:
     return Service(
         name="referral",
         settings=settings,
+        migrations=Path(__file__).with_name("migrations") / "versions",
         doors=(fhir_router(agency), staff, token.router, metadata.router, feed("referral")),
         internal=(internal,),
         handlers=events,

@@ -1,5 +1,7 @@
 """The scheduling service as one process: `python -m services.scheduling.app`."""
 
+from pathlib import Path
+
 from services.chassis.event_feed import feed
 from services.chassis.process import Service, run
 from services.scheduling.api import feeds
@@ -15,6 +17,7 @@ def service() -> Service:
     return Service(
         name="scheduling",
         settings=settings,
+        migrations=Path(__file__).with_name("migrations") / "versions",
         doors=[door(settings.agency_id), staff, feeds.router, feed("scheduling")],
         handlers=events,
         listens_to=("referral", "documentation"),
