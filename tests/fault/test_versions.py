@@ -14,7 +14,7 @@ from services.chassis.envelope import Stream
 from tests.chassis.kafka_rig import World
 from tests.chassis.processes import Small, environments
 from tests.chassis.rig import applied
-from tests.chassis.waiting import until
+from tests.chassis.waiting import PATIENCE_SECONDS, until
 from tests.kafka import Broker
 from tests.postgres import Server
 
@@ -151,7 +151,7 @@ async def tell_on(
             path = "notices" if new else "notes"
 
             async def tell_one(stream: UUID, path: str = path, n: int = n) -> None:
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(PATIENCE_SECONDS):
                     while await head(pool, stream) < n:
                         teller = tellers[0 if path == "notices" else n % len(tellers)]
                         with suppress(httpx.HTTPError):

@@ -181,12 +181,12 @@ async def test_a_booking_and_time_off_at_once_do_not_miss_each_other(
         assert booked.json()["code"] == "mentor-away"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_booking_waits_for_time_off_that_is_being_entered(
     door: Door, child: Child, pool: Pool
 ) -> None:
     episode_id = await child.admit()
     async with pool.acquire() as conn, conn.transaction():
-        await conn.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         await conn.execute("SELECT FROM mentor WHERE mentor_id = $1 FOR UPDATE", MENTOR)
         asked = asyncio.create_task(
             door.post("/appointments", new_appointment(episode_id), by=SCHEDULER)

@@ -209,6 +209,7 @@ async def test_an_older_version_of_a_request_changes_nothing(child: Child) -> No
     assert await child.pool.fetchval("SELECT area FROM request") == "holyoke"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_two_facts_at_the_same_moment_do_not_miss_each_other(child: Child) -> None:
     """An assignment that is not committed yet, and the last attestation beside it."""
     *told, last = child.gate_two
@@ -224,6 +225,7 @@ async def test_two_facts_at_the_same_moment_do_not_miss_each_other(child: Child)
     assert await child.pool.fetchval("SELECT state FROM episode") == "open"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_two_at_the_same_moment_cannot_give_away_the_same_hours(
     pool: Pool, child: Child
 ) -> None:

@@ -161,6 +161,7 @@ async def admit(child: Child, **changes: Any) -> None:
     assert (await child.assign(passed_reason="the others are matched today, too")).episode == "open"
 
 
+@pytest.mark.usefixtures("patient")
 async def test_of_two_workers_each_youth_is_told_of_once(door: Door, pool: Pool) -> None:
     await register(pool, make_mentor(max_hours=60))
     children = [Child(pool) for _ in range(4)]
