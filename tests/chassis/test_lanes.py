@@ -46,7 +46,7 @@ class Partner:
 
     async def run_lane(self, item: Item | None) -> None:
         assert item
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await self.worker.run_lane(item, lambda: NOW)
 
 
@@ -72,7 +72,7 @@ async def running(worker: Worker, *, most: int = 4) -> AsyncIterator[None]:
 
 
 async def until(found: list[int], wanted: list[int]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while found != wanted:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -241,7 +241,7 @@ async def test_a_row_that_was_added_while_its_predecessor_ended_is_done_at_once(
             await work.add(conn, "tell", {"n": 2}, due_at=NOW, lane="hub/1")
             partner.go_on.set()
             await until(partner.done, [1])  # in a transaction that does not see the second
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(120):
                 while await pool.fetchval(OPEN):  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
         await until(partner.done, [1, 2])
