@@ -184,7 +184,7 @@ async def test_a_retry_that_is_stopped_leaves_the_rest_as_it_was(rig: Rig) -> No
     await rig.receive([noted(stream, 1) for stream in STREAMS])
     rig.poison.clear()
     task = asyncio.create_task(retry_all(inboxes.Pace(per_second=1)))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await applied(rig.pool):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
