@@ -305,6 +305,21 @@ async def test_a_message_that_another_has_delivered_meanwhile_is_not_sent_again(
     assert await rig.deliveries() == [("delivered", 1, 1)]
 
 
+async def test_what_was_given_up_meanwhile_stays_given_up(rig: Rig) -> None:
+    """Its gap was reported, and a person calls the hub: a late yes does not take that back."""
+    hub = rig.hub()
+    await rig.subscribed(hub, "referral-progress")
+    [told] = await rig.hear(task_changed(await rig.child(hub)))
+    await rig.pool.execute("UPDATE delivery SET state = 'undeliverable' WHERE event_id NOTNULL")
+    find = "SELECT delivery_id FROM delivery WHERE event_id = $1"
+    id_: UUID = await rig.pool.fetchval(find, told.event_id)
+
+    async with transaction(rig.pool) as conn:
+        await telling.record_outcome(conn, id_, Answered(200), now=NOW, jitter=0)
+
+    assert await rig.deliveries() == [("undeliverable", None, 0)]
+
+
 async def test_a_message_found_over_and_asked_for_anew_since_stays_queued(rig: Rig) -> None:
     hub = rig.hub()
     await rig.subscribed(hub, "referral-progress")

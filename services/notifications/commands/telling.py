@@ -102,16 +102,12 @@ async def record_outcome(
     conn: Connection, delivery_id: UUID, outcome: Outcome, *, now: datetime, jitter: float
 ) -> timedelta | None:
     """Note what came of it; gives the pause before the next attempt, None when it is closed."""
+    if isinstance(outcome, Answered) and attempts.is_delivered(outcome):
+        await record_delivered(conn, delivery_id, outcome, now=now)
+        return None
     if (found := await message(conn, delivery_id)) is None:
         return None
     subscription = found.subscription
-    if isinstance(outcome, Answered) and attempts.is_delivered(outcome):
-        await deliveries.update_delivered(conn, delivery_id, answered=outcome.status)
-        if subscription.wanted.channel.heartbeat_seconds:
-            await subscriptions.update_told(conn, subscription.id, now=now)
-        if found.delivery.kind is Kind.HANDSHAKE or subscription.status is Status.ERROR:
-            await subscriptions.update_status(conn, subscription.id, Status.ACTIVE)
-        return None
     answered = outcome.status if isinstance(outcome, Answered) else None
     reason = outcome.why if isinstance(outcome, Failed | Held) else None
     tried_for = await deliveries.update_answer(conn, delivery_id, answered=answered, reason=reason)
@@ -137,6 +133,18 @@ async def record_outcome(
             conn, subscription.id, Status.ERROR, fault="endpoint-fails"
         )
     return attempts.pause_after(found.delivery.attempts, outcome, jitter=jitter)
+
+
+async def record_delivered(
+    conn: Connection, delivery_id: UUID, outcome: Answered, *, now: datetime
+) -> None:
+    """Its endpoint has taken it: a greeting makes a subscription active, as does an error's end."""
+    told = await deliveries.update_delivered(conn, delivery_id, answered=outcome.status, now=now)
+    if told is None:
+        return
+    subscription_id, kind, status = told
+    if kind is Kind.HANDSHAKE or status is Status.ERROR:
+        await subscriptions.update_status(conn, subscription_id, Status.ACTIVE)
 
 
 async def close_over(conn: Connection, found: Message, *, now: datetime) -> None:

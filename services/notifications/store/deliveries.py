@@ -13,6 +13,7 @@ from services.notifications.domain.subscriptions import (
     Happening,
     Kind,
     State,
+    Status,
     Subscription,
 )
 from services.notifications.store.subscriptions import subscription_of
@@ -178,17 +179,35 @@ async def update_answer(
     return tried
 
 
-async def update_delivered(conn: Connection, id_: UUID, *, answered: int) -> None:
-    """Close a delivery that its endpoint has taken; one that is closed stays as it was."""
-    await conn.execute(
+async def update_delivered(
+    conn: Connection, id_: UUID, *, answered: int, now: datetime
+) -> tuple[UUID, Kind, Status] | None:
+    """Close a delivery that its endpoint has taken, and note when, where a heartbeat is wanted.
+
+    Gives its subscription, which had this status; None when the delivery was closed before.
+    """
+    row = await conn.fetchrow(
         """
-        UPDATE delivery
-           SET answered = $2, reason = NULL, state = 'delivered', closed_at = now()
-         WHERE delivery_id = $1
-           AND state = 'queued'
+        WITH closed AS (
+            UPDATE delivery
+               SET answered = $2, reason = NULL, state = 'delivered', closed_at = now()
+             WHERE delivery_id = $1
+               AND state = 'queued'
+            RETURNING subscription_id, kind
+        ), told AS (
+            UPDATE subscription s
+               SET told_at = $3
+              FROM closed
+             WHERE s.subscription_id = closed.subscription_id
+               AND s.heartbeat_seconds IS NOT NULL
+        )
+        SELECT subscription_id, kind, status
+          FROM closed
+          JOIN subscription USING (subscription_id)
         """,
-        *(id_, answered),
+        *(id_, answered, now),
     )
+    return (row["subscription_id"], Kind(row["kind"]), Status(row["status"])) if row else None
 
 
 async def update_state(conn: Connection, id_: UUID, state: State) -> None:

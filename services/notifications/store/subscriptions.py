@@ -69,11 +69,6 @@ async def update_greeting(conn: Connection, id_: UUID, greeting: UUID) -> None:
     )
 
 
-async def update_told(conn: Connection, id_: UUID, *, now: datetime) -> None:
-    """Note that it has taken a message: its next heartbeat is due after another silence."""
-    await conn.execute("UPDATE subscription SET told_at = $2 WHERE subscription_id = $1", id_, now)
-
-
 async def update_status(
     conn: Connection, id_: UUID, status: Status, *, fault: str | None = None
 ) -> bool:
