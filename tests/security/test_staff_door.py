@@ -153,6 +153,8 @@ async def test_a_key_belongs_to_who_chose_it(world: World) -> None:
 
 
 async def test_b55_while_a_command_is_being_done_it_is_409(world: World) -> None:
+    in_hand.clear()
+    go_on.clear()
     first = asyncio.create_task(add(world, key="k1", slow=True))
     async with asyncio.timeout(60):
         await in_hand.wait()
