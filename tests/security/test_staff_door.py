@@ -20,7 +20,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 staff = StaffRouter(prefix="/api/scheduling")
 internal = InternalRouter()
-in_hand, go_on = asyncio.Event(), asyncio.Event()  # of the one slow note
+
+
+class Held:
+    """The one slow note: where it is, and when it may go on."""
+
+    in_hand: asyncio.Event
+    go_on: asyncio.Event
 
 
 class NewNote(BaseModel):
@@ -37,8 +43,8 @@ async def add_note(body: NewNote, conn: Conn, caller: Caller) -> dict[str, Any]:
     if body.text == "conflict":
         raise Conflict("taken", "It is taken.")
     if body.slow:
-        in_hand.set()
-        await go_on.wait()
+        Held.in_hand.set()
+        await Held.go_on.wait()
     number = await conn.fetchval("INSERT INTO note (text) VALUES ($1) RETURNING id", body.text)
     return {"number": number, "by": str(caller.staff_id)}
 
@@ -153,14 +159,13 @@ async def test_a_key_belongs_to_who_chose_it(world: World) -> None:
 
 
 async def test_b55_while_a_command_is_being_done_it_is_409(world: World) -> None:
-    in_hand.clear()
-    go_on.clear()
+    Held.in_hand, Held.go_on = asyncio.Event(), asyncio.Event()
     first = asyncio.create_task(add(world, key="k1", slow=True))
     async with asyncio.timeout(60):
-        await in_hand.wait()
+        await Held.in_hand.wait()
 
     answers = await asyncio.gather(*(add(world, key="k1", slow=True) for _ in range(3)))
-    go_on.set()
+    Held.go_on.set()
 
     assert [answer.status_code for answer in answers] == [409] * 3
     assert (await first).status_code == 201
