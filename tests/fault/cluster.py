@@ -1,6 +1,6 @@
 """Three Kafka nodes on loopback, each broker and controller: replication factor 3, two in sync."""
 
-import asyncio
+import contextlib
 import re
 import shutil
 import signal
@@ -9,6 +9,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+from aiokafka.errors import KafkaError
 
 from deploy.local.kafka import (
     CLUSTER,
@@ -21,9 +24,11 @@ from deploy.local.kafka import (
 )
 from deploy.local.machine import Missing, free_ports
 from deploy.local.part import Part, recorded, start
+from tests.chassis.waiting import until
 from tests.kafka import apart
 
 NODES = (1, 2, 3)
+NOBODY = -1  # leads a partition at this moment
 REPLICATED = ("offsets.topic", "transaction.state.log", "share.coordinator.state.topic")
 
 
@@ -80,25 +85,42 @@ def replicated() -> Topics:
 
 
 async def leader(address: str, topic: str, partition: int) -> int:
-    """The number of the node that leads a partition; -1 while none does."""
-    with silent_client():
-        async with administering(address) as admin:
-            (found,) = await admin.describe_topics([topic])
-    return {int(one["partition"]): int(one["leader"]) for one in found["partitions"]}[partition]
+    """The number of the node that leads a partition, once one does."""
+
+    found = NOBODY
+
+    async def leads() -> bool:
+        nonlocal found
+        found = (await leaders(address, topic)).get(partition, NOBODY)
+        return found != NOBODY
+
+    await until(leads, True)
+    return found
 
 
 async def until_in_sync(address: str, *topics: str) -> None:
-    """Every partition of these has all its replicas again. TimeoutError after two minutes."""
-    async with asyncio.timeout(120):
-        while await out_of_sync(address, topics):  # noqa: ASYNC110
-            await asyncio.sleep(0.2)
+    """Every partition of these has all its replicas again."""
+    await until(lambda: out_of_sync(address, topics), False)
+
+
+async def leaders(address: str, topic: str) -> dict[int, int]:
+    parts = [part for found in await described(address, [topic]) for part in found["partitions"]]
+    return {int(part["partition"]): int(part["leader"]) for part in parts}
 
 
 async def out_of_sync(address: str, topics: Sequence[str]) -> bool:
-    with silent_client():
+    found = await described(address, topics)
+    parts = [part for topic in found for part in topic["partitions"]]
+    return len(found) < len(topics) or any(len(part["isr"]) < len(NODES) for part in parts)
+
+
+async def described(address: str, topics: Sequence[str]) -> list[dict[str, Any]]:
+    """What is known of these topics; nothing while nobody can be asked."""
+    with silent_client(), contextlib.suppress(KafkaError, OSError):
         async with administering(address) as admin:
-            found = await admin.describe_topics(list(topics))
-    return any(len(one["isr"]) < len(NODES) for topic in found for one in topic["partitions"])
+            found: list[dict[str, Any]] = await admin.describe_topics(list(topics))
+            return found
+    return []
 
 
 @dataclass
