@@ -29,6 +29,7 @@ MOST_CALLS = 4  # at once: a partner that answers slowly holds one of them for t
 WORK_POLL_SECONDS = 0.2
 LANES_SECONDS = 1.0
 RETRY_POLL_SECONDS = 1.0
+RETRY_SOON_SECONDS = 0.2  # the first pause of an event that the clock tries again
 ROUND_SECONDS = 2.0
 NEXT_ROUND_SECONDS = 0.2  # while there is something to ask for, at a pace that leaves room
 # With the ten seconds of patience and two rounds this is well below the minute within which a
@@ -152,9 +153,13 @@ async def consume(
 async def retry_due(pool: Pool, inbox: Inbox) -> None:
     """The clock's part of the inbox; types that were unknown are tried once, as we start."""
     await inbox.retry_due(pool, upgraded=True)
-    while True:
-        await asyncio.sleep(RETRY_POLL_SECONDS)
-        await inbox.retry_due(pool)
+    wake = asyncio.Event()
+    with on_commit(pool, "refused", wake.set):
+        while True:
+            if await until_set(wake, RETRY_POLL_SECONDS):
+                wake.clear()
+                await asyncio.sleep(RETRY_SOON_SECONDS)
+            await inbox.retry_due(pool)
 
 
 async def catch_up(catch_up: CatchUp) -> None:
@@ -237,9 +242,10 @@ async def work(worker: Worker, run: Callable[..., Awaitable[bool]], clock: Clock
                 await until_set(wake, WORK_POLL_SECONDS)
 
 
-async def until_set(wake: asyncio.Event, seconds: float) -> None:
-    """Until somebody says that there is work, or for as long as a poll may take."""
+async def until_set(wake: asyncio.Event, seconds: float) -> bool:
+    """Until somebody says that there is work, or for as long as a poll may take; which it was."""
     # Not wait_for: before Python 3.12 it forgets that it was cancelled when both come at once.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await wake.wait()
+    return wake.is_set()

@@ -240,6 +240,10 @@ async def wait_briefly(conn: Session) -> None:
     await statement()
 
 
+async def require_unbroken(conn: Session) -> None:
+    await statement()
+
+
 async def all_cursors(conn: Session, consumer: str, producer: str) -> dict[UUID, int]:
     streams = {key[1] for key in conn.database.rows if key[0] == "cursor"}
     ids = [stream.stream_id for stream in streams if stream.producer == producer]
@@ -372,7 +376,7 @@ async def take_back(conn: Session, instance: str) -> None:
 STATEMENTS: Mapping[ModuleType, Sequence[Callable[..., Awaitable[Any]]]] = {
     inbox_store: (
         *(lock_cursors, load_waiting, move_cursors, forget, remember, refuse, clear_reason),
-        *(told_otherwise, freeze, due, cursors, all_cursors, wait_briefly),
+        *(told_otherwise, freeze, due, cursors, all_cursors, wait_briefly, require_unbroken),
     ),
     relay: (locked, unpublished, mark),
     work: (claim, claim_next, finish, put_off, take_back),

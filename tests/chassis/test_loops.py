@@ -11,7 +11,7 @@ from services.chassis.clock import SystemClock
 from services.chassis.db import Connection, Pool, on_commit, transaction
 from services.chassis.health import Health
 from services.chassis.work import Item, Worker
-from tests.chassis.rig import NOW, STREAMS, Noted
+from tests.chassis.rig import NOW, STREAMS, Noted, Rig, applied, noted
 from tests.chassis.waiting import until
 
 
@@ -81,6 +81,20 @@ async def test_an_event_wakes_the_relay_when_it_commits_and_not_before(pool: Poo
             await conn.execute("SELECT 1")
 
     assert woken == ["event"]
+
+
+async def test_an_event_that_met_a_lock_is_tried_again_before_the_next_poll(
+    pool: Pool, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loops, "RETRY_POLL_SECONDS", 1000)
+    rig.deadlocks[(STREAMS[0], 1)] = 2  # with its batch, and by itself
+    group = loops.Group(Health(), {"retry": lambda: loops.retry_due(pool, rig.inbox)})
+    try:
+        await asyncio.sleep(0.2)  # the loop has looked, found nothing and waits
+        await rig.receive([noted(STREAMS[0], 1)])
+        await until(lambda: applied(pool), {STREAMS[0]: [1]})
+    finally:
+        await group.stop()
 
 
 async def test_work_that_is_added_is_done_at_once(

@@ -35,7 +35,6 @@ async def no_file(conn: Connection, stream: Stream) -> object:
 
 
 async def locked_row(conn: Connection, stream: Stream) -> object:
-    await conn.execute("SET LOCAL lock_timeout = '50ms'")
     return await conn.execute(LOCK, stream.stream_id)
 
 
