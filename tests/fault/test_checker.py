@@ -118,3 +118,7 @@ def test_a_word_of_a_child_in_a_log_is_found(tmp_path: Path) -> None:
     dirty.write_bytes(b"\x00started for Fam0q31xzvk\n")
 
     assert said(tmp_path, [clean, dirty], ["0q31xzvk"]) == ["a word of a child in dirty.log"]
+
+
+def test_a_log_that_kafka_removes_meanwhile_says_nothing(tmp_path: Path) -> None:
+    assert said(tmp_path, [tmp_path / "referral.v1-0.5e1f-delete" / "0.log"], ["0q31xzvk"]) == []
