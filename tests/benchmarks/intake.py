@@ -17,6 +17,7 @@ from services.chassis.auth import ACCESS_TOKEN
 from services.chassis.db import Pool, open_pool
 from services.chassis.fhir import guard
 from services.chassis.migrate import migrate
+from services.chassis.process import settle
 from services.referral.mapping.inbound.remarks import USED
 from tests.benchmarks.meter import Meter, ask
 from tests.conftest import run
@@ -49,6 +50,7 @@ async def main(server: Server) -> None:
         token = auth.sign(KEY, claims, lives_seconds=3000, typ=ACCESS_TOKEN)
         sends = partial(ask, rig.app, "POST", "/fhir", token)
         await meter.each([partial(sends, body) for body in bodies(WARM)])
+        settle()
         words = await meter.each([partial(sends, b) for b in bodies(REFERRALS)], at_once=AT_ONCE)
         print(f"intake of {len(bodies(1)[0]) / 1024:.1f} KiB: {words}")
         found = await rig.count("referral")

@@ -1,5 +1,6 @@
 """A service as a process: what it answers without Kafka, and how it ends."""
 
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib import import_module
@@ -142,3 +143,15 @@ def test_what_is_not_installed_is_looked_for_once() -> None:
         assert import_module("json").loads("1") == 1
     finally:
         sys.modules.pop(name, None)
+
+
+def test_the_collector_leaves_alone_what_was_there_at_the_start() -> None:
+    script = """
+import gc
+from services.chassis import process
+process.settle()
+started = gc.get_freeze_count()
+assert started > 50_000, started
+assert gc.get_threshold()[0] == process.COLLECT_AFTER
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -6,6 +6,7 @@
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -142,7 +143,12 @@ class Stand(Stack):
     def said(self) -> list[Path]:
         """Where nothing of a child may stand: every log, and every segment of Kafka."""
         logs = [*self.folder.log.iterdir(), self.home / "gateway/access.log"]
-        return [*logs, *(file for disk in self.disks for file in disk.rglob("*.log"))]
+        # Not rglob, which fails where Kafka removes a folder meanwhile.
+        walked = [(Path(at), names) for disk in self.disks for at, _, names in os.walk(disk)]
+        return [
+            *logs,
+            *(at / name for at, names in walked for name in names if name[-4:] == ".log"),
+        ]
 
     # --- What can happen to Kafka ----------------------------------------------------------------
 
