@@ -32,6 +32,7 @@ from services.chassis.db import Connection, connect, open_pool, transaction
 from services.chassis.envelope import to_headers
 from services.chassis.inbox import Handlers, Inbox
 from services.chassis.metrics import Metrics
+from services.chassis.process import settle
 from services.chassis.relay import Relay
 from tests.conftest import make_template, run
 from tests.kafka import Broker
@@ -299,6 +300,7 @@ class Bench:
 
 def child(act: Measured, place: Place, pipe: Pipe) -> None:
     tracing.start("bench", level="ERROR")  # as a process of ours does that exports no spans
+    settle()
     pipe.send(uvloop.run(act(place)))
 
 

@@ -25,6 +25,7 @@ from services.chassis.db import Connection, open_pool
 from services.chassis.doors import install, verifier_for
 from services.chassis.migrate import migrate
 from services.chassis.peers import Peers
+from services.chassis.process import settle
 from services.documentation.api.fhir import fhir_router
 from services.documentation.domain.views import Agency
 from tests.benchmarks.meter import Meter, ask
@@ -89,6 +90,7 @@ async def measure(server: Server) -> dict[str, tuple[float, str]]:
         "Encounter, first 20 of the hub's 10,000": ["/fhir/Encounter?_count=20" for _ in some],
     }
     found, meter = {}, Meter(server)
+    settle()
     for name, urls in asked.items():
         acts = [partial(ask, app, "GET", url, token) for url in urls]
         bundle = json.loads(await acts[0]())
