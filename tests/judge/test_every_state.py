@@ -5,19 +5,17 @@ In whichever state: a story shows but a few of them.
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from deploy.local.machine import Missing
 from services.notifications.domain.subscriptions import Focus, Kind, Status
 from services.notifications.mapping.notifications import notification_bundle, status_bundle
 from services.notifications.mapping.subscriptions import subscription_resource
 from services.referral.domain.payer import Outcome
 from services.referral.mapping.coverage_eligibility import request_from_inquiry
-from tests.judge.validator import errors
+from tests.judge.validator import Judge
 from tests.notifications.rig import BASE, NOW
 from tests.notifications.test_mapping import YOUTH, delivery, subscription
 from tests.referral.test_states import ROWS
@@ -57,15 +55,10 @@ def notifications() -> Iterator[tuple[str, Any]]:
         yield f"status-{status}", status_bundle([stands], id_=id_, base_url=BASE, at=NOW)
 
 
-def test_what_is_said_in_each_state_is_without_errors_and_a_wrong_one_is_not(
-    tmp_path: Path,
-) -> None:
+def test_what_is_said_in_each_state_is_without_errors_and_a_wrong_one_is_not(judge: Judge) -> None:
     said = dict([*tasks(), *answers_of_payers(), *notifications()])
     wrong = {"wrong": {**said["task-merged"], "status": "merged"}}
 
-    try:
-        found = errors(tmp_path, said | wrong, us_core={})
-    except Missing as missing:
-        pytest.skip(str(missing))
+    found = judge.errors(said | wrong, us_core={})
 
     assert set(found) == {"wrong"}, found

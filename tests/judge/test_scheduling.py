@@ -1,16 +1,14 @@
 """The official FHIR validator finds nothing wrong in anything that scheduling says."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deploy.local.machine import Missing
 from services.scheduling.domain.appointments import AppointmentState
 from services.scheduling.domain.episodes import EpisodeState
 from services.scheduling.domain.people import DirectoryEntry, StaffRole
 from services.scheduling.mapping import fhir as mapping
-from tests.judge.validator import errors
+from tests.judge.validator import Judge
 from tests.scheduling.builders import NOW, make_person
 from tests.scheduling.test_mapping import AGENCY, OTHER, SENDER, make_appointment, make_episode
 
@@ -47,13 +45,10 @@ def directory() -> dict[str, dict[str, Any]]:
     return found | {id_: place for id_, place in places.items() if place}
 
 
-def test_what_scheduling_says_is_without_errors_and_a_wrong_state_is_not(tmp_path: Path) -> None:
+def test_what_scheduling_says_is_without_errors_and_a_wrong_state_is_not(judge: Judge) -> None:
     said = in_every_state()
     wrong = {"wrong": {**said["appointment-booked-sender"], "status": "confirmed"}}
 
-    try:
-        found = errors(tmp_path, said | wrong, us_core=directory())
-    except Missing as missing:
-        pytest.skip(str(missing))
+    found = judge.errors(said | wrong, us_core=directory())
 
     assert set(found) == {"wrong"}, found

@@ -6,7 +6,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from itertools import count, takewhile
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from deploy.local.jars import DEPENDENCY, maven_copies
@@ -26,37 +28,56 @@ MEMORY = ("-Xmx1200m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")  # short a
 SECONDS = 600  # 20 on an idle machine
 
 
-def errors(
-    scratch: Path, resources: Mapping[str, Any], *, us_core: Mapping[str, Any]
-) -> dict[str, list[str]]:
-    """What the validator finds wrong, by name; those of `us_core` by US Core's profiles too.
+class Judge:
+    """One validator for a whole run: it takes ten seconds to begin, and one to judge.
 
-    Raises Missing where Java, the jars or the packages cannot be had.
+    Begun when made. Raises Missing where Java, the jars or the packages cannot be had.
     """
-    packages = [THIRD_PARTY / "packages" / name for name in PACKAGES]
-    if absent := [path.name for path in packages if not path.exists()]:
-        raise Missing(f"The FHIR packages {', '.join(absent)} are not on this machine.")
-    binary, lib = java(), jars()
-    terminology.write(scratch / "terminology", OURS)
-    folders = [save(scratch / name, kept) for name, kept in
-               (("plain", resources), ("us-core", us_core))]  # fmt: skip
-    options = [part for path in (scratch / "terminology", *packages) for part in ("--ig", path)]
-    command = [binary, *MEMORY, "-cp", f"{lib}/*", HERE / "Validate.java"]
-    done = subprocess.run(
-        [str(part) for part in (*command, *options, folders[0], "--us-core", folders[1])],
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    told = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    if len(told) != len(resources) + len(us_core):
-        raise AssertionError(f"The validator broke off: {done.stderr[-2_000:]}")
-    return {one["file"].removesuffix(".json"): one["errors"] for one in told if one["errors"]}
+
+    def __init__(self, scratch: Path) -> None:
+        packages = [THIRD_PARTY / "packages" / name for name in PACKAGES]
+        if absent := [path.name for path in packages if not path.exists()]:
+            raise Missing(f"The FHIR packages {', '.join(absent)} are not on this machine.")
+        terminology.write(scratch / "terminology", OURS)
+        command = [java(), *MEMORY, "-cp", f"{jars()}/*", HERE / "Validate.java"]
+        self.scratch, self.rounds, self.log = scratch, count(), scratch / "log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [str(part) for part in (*command, scratch / "terminology", *packages)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def errors(
+        self, resources: Mapping[str, Any], *, us_core: Mapping[str, Any]
+    ) -> dict[str, list[str]]:
+        """What is wrong, by name; with those of `us_core` by US Core's profiles, too."""
+        round_ = self.scratch / f"{next(self.rounds)}"
+        folders = (save(round_ / "plain", resources), save(round_ / "us-core", us_core))
+        assert self.process.stdin
+        assert self.process.stdout
+        patience = Timer(SECONDS, self.process.kill)
+        patience.start()
+        try:
+            self.process.stdin.write("\t".join(map(str, folders)) + "\n")
+            self.process.stdin.flush()
+            lines = list(takewhile(lambda line: line != "judged\n", self.process.stdout))
+        finally:
+            patience.cancel()
+        told = [json.loads(line) for line in lines if line.startswith("{")]
+        if len(told) != len(resources) + len(us_core):
+            raise AssertionError(f"The validator broke off: {self.log.read_text()[-2_000:]}")
+        return {one["file"].removesuffix(".json"): one["errors"] for one in told if one["errors"]}
+
+    def stop(self) -> None:
+        with self.process:  # closes its input
+            self.process.kill()
 
 
 def save(folder: Path, resources: Mapping[str, Any]) -> Path:
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for name, resource in resources.items():
         (folder / f"{name}.json").write_text(json.dumps(resource))
     return folder

@@ -15,9 +15,8 @@ from deploy.demo.actors import World, until
 from deploy.demo.cast import Cast, arrive
 from deploy.demo.children import bundle, without_goals
 from deploy.demo.journey import Journey
-from deploy.local.machine import Missing
 from deploy.local.stack import Addresses, Stack
-from tests.judge.validator import errors
+from tests.judge.validator import Judge
 from tests.stories.conftest import SEED
 from tests.stories.crawling import ABSENT, Crawl, address_of, children_in, crawl, payer_of
 
@@ -136,13 +135,10 @@ async def test_each_type_is_read_by_its_id_as_claimed_and_in_no_other_way(told: 
 
 
 async def test_the_official_validator_finds_no_error_in_what_we_emit(
-    told: Told, tmp_path: Path
+    told: Told, judge: Judge, tmp_path: Path
 ) -> None:
     ours, others = await emitted(told, tmp_path)
-    try:
-        found = await asyncio.to_thread(errors, tmp_path, others, us_core=ours)
-    except Missing as missing:
-        pytest.skip(str(missing))
+    found = await asyncio.to_thread(judge.errors, others, us_core=ours)
 
     assert found == {}, json.dumps(found, indent=1)
 
