@@ -74,20 +74,22 @@ class Kafka:
     def prepare(self) -> None:
         """Write the settings and format the disk, unless it holds records already."""
         self.home.mkdir(parents=True, exist_ok=True)
-        written = SETTINGS.format(port=self.port, controller=self.controller, data=self.data)
-        self.settings.write_text(written)
+        self.settings.write_text(self.said())
         if not (self.data / "meta.properties").exists():
             # A format that was interrupted leaves a folder that can be neither used nor formatted.
             self.wipe()
-            tool = ["kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER]
-            done = subprocess.run(
-                [*self.java("-Xmx128m", "-XX:TieredStopAtLevel=1"), *tool, "-c", self.settings],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                raise Missing(f"Kafka cannot format {self.data}: {done.stderr.strip()[-500:]}")
+            self.format("--standalone")
+
+    def said(self) -> str:
+        """The text of its settings."""
+        return SETTINGS.format(port=self.port, controller=self.controller, data=self.data)
+
+    def format(self, *how: str) -> None:
+        java = self.java("-Xmx128m", "-XX:TieredStopAtLevel=1")
+        tool = ["kafka.tools.StorageTool", "format", *how, "-t", CLUSTER, "-c", str(self.settings)]
+        done = subprocess.run([*java, *tool], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Missing(f"Kafka cannot format {self.data}: {done.stderr.strip()[-500:]}")
 
     def wipe(self) -> None:
         """Lose every record, as a disk that is replaced does; `prepare` formats anew."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cache as remembered
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def java() -> Path:
     raise Missing("There is no Java 17: install default-jre-headless, or run `make setup`.")
 
 
+@remembered
 def java_version(binary: Path) -> int:
     """The major version; 0 where it does not say."""
     said = subprocess.run([binary, "-version"], capture_output=True, text=True, check=False)

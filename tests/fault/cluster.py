@@ -4,7 +4,6 @@ import contextlib
 import re
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,6 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from deploy.local.kafka import (
-    CLUSTER,
     Kafka,
     Topics,
     administering,
@@ -22,7 +20,7 @@ from deploy.local.kafka import (
     silent_client,
     until_ready,
 )
-from deploy.local.machine import Missing, free_ports
+from deploy.local.machine import free_ports
 from deploy.local.part import Part, recorded, start
 from tests.chassis.waiting import until
 from tests.kafka import apart
@@ -42,30 +40,19 @@ class Node(Kafka):
     def part(self) -> Part:
         return replace(super().part(), name=f"kafka-{self.number}")
 
-    def prepare(self) -> None:
-        """Write the settings of a cluster over those of a node alone, and format the disk."""
-        fresh = not (self.data / "meta.properties").exists()
-        if fresh:
-            super().prepare()  # writes the settings; what it formats is a cluster of one
-            self.wipe()
-        text = self.settings.read_text()
+    def said(self) -> str:
+        """Of a cluster, in place of those of a node alone."""
         changes = {"node.id": str(self.number), "min.insync.replicas": "2"}
         changes |= {f"{topic}.replication.factor": "3" for topic in REPLICATED}
         changes |= {f"{topic}.min.isr": "2" for topic in REPLICATED[1:]}
-        text = re.sub(r"controller\.quorum\.bootstrap\.servers=.*", "", text)
+        text = re.sub(r"controller\.quorum\.bootstrap\.servers=.*", "", super().said())
         for name, value in changes.items():
             text = re.sub(rf"^{re.escape(name)}=.*\n", "", text, flags=re.MULTILINE)
             text += f"{name}={value}\n"
-        self.settings.write_text(text + f"controller.quorum.voters={self.voters}\n")
-        if fresh:
-            self.format()
+        return f"{text}controller.quorum.voters={self.voters}\n"
 
-    def format(self) -> None:
-        tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(self.settings)]
-        java = self.java("-Xmx128m", "-XX:TieredStopAtLevel=1")
-        done = subprocess.run([*java, *tool], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise Missing(f"Kafka cannot format {self.data}: {done.stderr.strip()[-500:]}")
+    def format(self, *_: str) -> None:
+        super().format()  # none of them stands alone
 
 
 def nodes(folder: Path, ports: Sequence[int], controllers: Sequence[int]) -> dict[int, Node]:

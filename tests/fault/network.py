@@ -23,13 +23,12 @@ class TwoDoors(Kafka):
     second: int = 0
     proxy: int = 0
 
-    def prepare(self) -> None:
-        super().prepare()
-        text = self.settings.read_text()
+    def said(self) -> str:
+        text = super().said()
         text = re.sub(r"(?m)^listeners=(.*)$", rf"listeners=\1,P://127.0.0.1:{self.second}", text)
         text = re.sub(r"(?m)^(advertised\.listeners=.*)$", rf"\1,P://127.0.0.1:{self.proxy}", text)
         names = ",".join(f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER", "P"))
-        self.settings.write_text(f"{text}listener.security.protocol.map={names}\n")
+        return f"{text}listener.security.protocol.map={names}\n"
 
 
 class Network:
