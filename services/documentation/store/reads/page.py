@@ -53,6 +53,7 @@ class Page:
     where: str
     reads_on: str = TODAY
     more: Sequence[str] = ()
+    by_child: bool = False  # an index has the rows of each child in the order of a page
 
 
 async def rows_of(conn: Connection, page: Page, asked: Asked, *more: Any) -> list[Record]:
@@ -78,7 +79,9 @@ async def rows_of(conn: Connection, page: Page, asked: Asked, *more: Any) -> lis
         values += [asked.after_at, asked.after_id]
         after = f"(${len(values) - 1}::timestamptz, ${len(values)}::uuid)"
         conditions.append(f"({page.row}.updated_at, {page.id_}) > {after}")
-    return await conn.fetch(statement(page, conditions), *values)
+    of_all = page.by_child and asked.ids is None and asked.youths is None
+    pages = of_children(page, conditions) if of_all else of_some(page, conditions)
+    return await conn.fetch(statement(pages), *values)
 
 
 def among(column: str, ids: Sequence[UUID] | None) -> tuple[str, Any]:
@@ -88,25 +91,77 @@ def among(column: str, ids: Sequence[UUID] | None) -> tuple[str, Any]:
     return f"{column} = ANY ({{}}::uuid[])", ids
 
 
-def statement(page: Page, conditions: Sequence[str]) -> str:
+def statement(page: str) -> str:
     # Who sent a referral is looked up for the rows of the page alone, not for all that match.
     return f"""
         SELECT p.*, coalesce(sent.organisation_id = $1, false) AS is_sender
-          FROM (SELECT r.kind, r.system, r.value AS number, {page.row}.updated_at,
-                       {page.row}.youth_id, {page.row}.referral_id, {page.id_} AS id, {page.columns}
-                  FROM {page.rows}
-                  JOIN reader r
-                    ON r.stream_id = {page.row}.youth_id
-                   AND r.organisation_id = $1
-                   AND r.kind = $2
-                   AND r.released
-                   AND r.reads @> {page.reads_on}
-                 WHERE {" AND ".join(conditions)}
-                 ORDER BY {page.row}.updated_at, {page.id_}
-                 LIMIT $4) p
+          FROM ({page}) p
           LEFT JOIN referral sent ON sent.referral_id = p.referral_id
          ORDER BY p.updated_at, p.id
         """  # noqa: S608 (all parts are constants of this package)
+
+
+def of_some(page: Page, conditions: Sequence[str]) -> str:
+    """All rows that match, sorted: they are few."""
+    return f"""
+        SELECT r.kind, r.system, r.value AS number, {columns(page)}
+          FROM {page.rows}
+          JOIN reader r
+            ON r.stream_id = {page.row}.youth_id
+           AND r.organisation_id = $1
+           AND r.kind = $2
+           AND r.released
+           AND r.reads @> {page.reads_on}
+         WHERE {" AND ".join(conditions)}
+         ORDER BY {page.row}.updated_at, {page.id_}
+         LIMIT $4
+        """  # noqa: S608 (all parts are constants of this package)
+
+
+def of_children(page: Page, conditions: Sequence[str]) -> str:
+    """Of each child that somebody reads its first row; then what comes up to the last of a page
+    of those, for no row of the page comes after it, or belongs to another child.
+
+    What is read grows with a reader's children, not with their rows.
+    """
+    # Of a range alone PostgreSQL expects one row in a thousand, and would sort all of a child's.
+    order = f"{page.row}.updated_at, {page.id_}"
+    of_child = f"""
+          FROM {page.rows}
+         WHERE {page.row}.youth_id = r.stream_id
+           AND coalesce(r.reads @> {page.reads_on}, false)
+           AND {" AND ".join(conditions)}"""
+    return f"""
+        SELECT r.kind, r.system, r.value AS number, found.*
+          FROM (SELECT firsts.*,
+                       CASE WHEN count(*) OVER every < $4 THEN 'infinity'
+                            ELSE last_value(at) OVER every END AS last_at,
+                       last_value(id) OVER every AS last_id
+                  FROM (SELECT r.*, first.*
+                          FROM reader r
+                         CROSS JOIN LATERAL (SELECT {order} {of_child}
+                                              ORDER BY {order}
+                                              LIMIT 1) first (at, id)
+                         WHERE r.organisation_id = $1
+                           AND r.kind = $2
+                           AND r.released
+                           AND (r.kind <> 'hub' OR r.reads @> {TODAY})
+                         ORDER BY at, id
+                         LIMIT $4) firsts
+                WINDOW every AS (ORDER BY at, id
+                                  ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) r
+         CROSS JOIN LATERAL (SELECT {columns(page)} {of_child}
+                                AND ({order}) <= (r.last_at, r.last_id)
+                              ORDER BY {order}
+                              LIMIT $4) found
+         ORDER BY found.updated_at, found.id
+         LIMIT $4
+        """  # noqa: S608 (all parts are constants of this package)
+
+
+def columns(page: Page) -> str:
+    return f"""{page.row}.updated_at, {page.row}.youth_id, {page.row}.referral_id,
+               {page.id_} AS id, {page.columns}"""
 
 
 def view(kind: type[V], row: Record, codes: Mapping[str, Any], **more: Any) -> V:

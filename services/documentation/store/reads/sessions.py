@@ -23,6 +23,7 @@ IN_FORCE = Page(
     where="s.state IN ('final', 'voided')",
     reads_on=DAY_OF_SESSION,
     more=("s.ends_at > {}::timestamptz", "s.starts_at < {}::timestamptz"),
+    by_child=True,
 )
 EVER = Page(
     COLUMNS,
