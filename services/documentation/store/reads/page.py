@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -166,12 +167,17 @@ def columns(page: Page) -> str:
 
 def view(kind: type[V], row: Record, codes: Mapping[str, Any], **more: Any) -> V:
     """A row whose columns are named as the fields are; `codes` says which become an enum."""
-    columns = set(row.keys())
-    names = [f.name for f in fields(kind) if f.name in columns]  # type: ignore[arg-type]
+    names = names_of(kind, tuple(row.keys()))  # type: ignore[arg-type]
     plain: dict[str, Any] = {name: row[name] for name in names}
     for name, code in codes.items():
         plain[name] = code(plain[name]) if plain[name] is not None else None
     return kind(**{**plain, **more})
+
+
+@cache
+def names_of(kind: Any, columns: Sequence[str]) -> Sequence[str]:
+    """Fields that are columns, too. To ask a class for its fields costs as much as a whole row."""
+    return [field.name for field in fields(kind) if field.name in columns]
 
 
 def reader(row: Record) -> Reader:
