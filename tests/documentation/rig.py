@@ -4,9 +4,7 @@ The stand-in is a real HTTP server: it is referral's internal door, and the issu
 service asks for.
 """
 
-import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,7 +14,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 from joserfc.jwk import ECKey
@@ -40,6 +37,7 @@ from services.documentation.api.staff import staff
 from services.documentation.domain.views import Agency
 from services.documentation.handlers import events
 from services.documentation.work import work
+from tests.serving import serving
 
 AGENCY_ID = UUID("00000000-0000-4000-8000-00000000a6e4")
 BASE = "http://waypost.test/fhir"
@@ -92,20 +90,6 @@ class StandIn:
         if found is None:
             return JSONResponse({}, 404)
         return Response(digits.dumps(found), media_type="application/json")
-
-
-@asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[str]:
-    """Serve an application on a real socket; gives its base URL."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none")
-        server = uvicorn.Server(config)
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        running = asyncio.create_task(server.serve(sockets=[listener]))
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        await running
 
 
 @dataclass

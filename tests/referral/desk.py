@@ -1,8 +1,7 @@
 """A payer's desk on a real socket, and one referral service with its doors and its due work."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import uvicorn
 from fastapi import FastAPI
 
 from contracts.codes import Role
@@ -44,6 +42,7 @@ from tests.referral.rig import (
     example,
     located,
 )
+from tests.serving import serving
 
 MEMBER = {
     "member_id": "100023456789",
@@ -97,18 +96,8 @@ class Desk:
 @asynccontextmanager
 async def desk_at(home: Path) -> AsyncIterator[Desk]:
     payer = Payer(home, TOKEN)
-    config = uvicorn.Config(payer.app(), port=0, log_level="warning", lifespan="off", ws="none")
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(60):
-        while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
-            await asyncio.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    async with httpx.AsyncClient() as http:
-        yield Desk(payer, f"http://127.0.0.1:{port}", http)
-    server.should_exit = True
-    with suppress(TimeoutError):
-        await asyncio.wait_for(serving, 5)
+    async with serving(payer.app()) as url, httpx.AsyncClient() as http:
+        yield Desk(payer, url, http)
 
 
 @dataclass
