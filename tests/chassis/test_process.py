@@ -15,6 +15,7 @@ from services.chassis.process import remember_missing
 from tests.chassis.processes import Small, environments
 from tests.chassis.waiting import until
 from tests.postgres import Server
+from tests.serving import NO_AUTHORITIES
 
 Run = Callable[..., Small]
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -37,7 +38,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 @pytest.fixture
 async def web() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=60) as client:
+    async with httpx.AsyncClient(timeout=60, verify=NO_AUTHORITIES) as client:
         yield client
 
 

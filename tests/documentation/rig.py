@@ -37,7 +37,7 @@ from services.documentation.api.staff import staff
 from services.documentation.domain.views import Agency
 from services.documentation.handlers import events
 from services.documentation.work import work
-from tests.serving import serving
+from tests.serving import NO_AUTHORITIES, serving
 
 AGENCY_ID = UUID("00000000-0000-4000-8000-00000000a6e4")
 BASE = "http://waypost.test/fhir"
@@ -173,7 +173,7 @@ async def rig(pool: Pool, folder: Path) -> AsyncIterator[Rig]:
     key_file = folder / "documentation.jwk"
     key_file.write_text(json.dumps(KEY.as_dict(private=True)))
     stand_in, clock = StandIn(), SetClock()
-    async with serving(stand_in.app()) as url, httpx.AsyncClient() as out:
+    async with serving(stand_in.app()) as url, httpx.AsyncClient(verify=NO_AUTHORITIES) as out:
         settings = settings_for(url, key_file)
         peers = Peers("documentation", settings.peers, KEY, out)
         context = Context(pool, clock, settings, peers, out)

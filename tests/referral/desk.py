@@ -42,7 +42,7 @@ from tests.referral.rig import (
     example,
     located,
 )
-from tests.serving import serving
+from tests.serving import NO_AUTHORITIES, serving
 
 MEMBER = {
     "member_id": "100023456789",
@@ -96,7 +96,8 @@ class Desk:
 @asynccontextmanager
 async def desk_at(home: Path) -> AsyncIterator[Desk]:
     payer = Payer(home, TOKEN)
-    async with serving(payer.app()) as url, httpx.AsyncClient() as http:
+    outward = httpx.AsyncClient(verify=NO_AUTHORITIES)
+    async with serving(payer.app()) as url, outward as http:
         yield Desk(payer, url, http)
 
 
@@ -153,7 +154,7 @@ class Office(Rig):
 @asynccontextmanager
 async def office_of(pool: Pool) -> AsyncIterator[Office]:
     clock = SetClock()
-    async with httpx.AsyncClient() as out:
+    async with httpx.AsyncClient(verify=NO_AUTHORITIES) as out:
         context = Context(pool, clock, SETTINGS, Peers("referral", SETTINGS.peers, KEY, out), out)
         app = FastAPI(openapi_url=None)
         app.state.context = context

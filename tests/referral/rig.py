@@ -28,6 +28,7 @@ from services.chassis.settings import ServiceSettings
 from services.referral.api.intake import add_intake
 from services.referral.api.reads import add_reads
 from services.referral.store import clients
+from tests.serving import NO_AUTHORITIES
 
 BASE = "https://waypost.test/fhir"
 NPI = "http://hl7.org/fhir/sid/us-npi"
@@ -141,7 +142,7 @@ class Rig:
 @asynccontextmanager
 async def rig_of(pool: Pool) -> AsyncIterator[Rig]:
     clock, router = SetClock(), FhirRouter()
-    async with httpx.AsyncClient() as out:
+    async with httpx.AsyncClient(verify=NO_AUTHORITIES) as out:
         peers = Peers("referral", SETTINGS.peers, KEY, out)
         app = FastAPI(openapi_url=None)
         app.state.context = Context(pool, clock, SETTINGS, peers, out)

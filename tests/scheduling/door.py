@@ -24,6 +24,7 @@ from services.scheduling.api.fhir import door
 from services.scheduling.api.staff import staff
 from services.scheduling.work import work
 from tests.scheduling.builders import NOW
+from tests.serving import NO_AUTHORITIES
 
 ISSUER = "https://identity.example"
 AGENCY = UUID(int=1)
@@ -120,7 +121,7 @@ class Door:
 @asynccontextmanager
 async def open_door(pool: Pool) -> AsyncIterator[Door]:
     clock, names = SetClock(), Names()
-    async with httpx.AsyncClient() as nothing:
+    async with httpx.AsyncClient(verify=NO_AUTHORITIES) as nothing:
         peers = cast(Any, SimpleNamespace())
         context = Context(pool, clock, settings(), peers, nothing)
         service = Service("scheduling", context.settings, doors=[door(AGENCY), staff, feeds.router])

@@ -32,6 +32,7 @@ from services.chassis.process import Service
 from services.chassis.settings import ServiceSettings
 from tests.conftest import run
 from tests.postgres import Server
+from tests.serving import NO_AUTHORITIES
 
 BASE = "https://waypost.test/fhir"
 TOKEN_URL = "https://waypost.test/auth/token"  # noqa: S105
@@ -151,7 +152,9 @@ async def open_world(
     async def note(request: httpx.Request) -> None:
         asked.append(str(request.url))
 
-    async with httpx.AsyncClient(mounts=mounts, event_hooks={"request": [note]}) as http:
+    async with httpx.AsyncClient(
+        mounts=mounts, event_hooks={"request": [note]}, verify=NO_AUTHORITIES
+    ) as http:
         read = settings(**changes)
         peer = Peers(name, read.peers, key_of(name), http)
         context = Context(pool, clock or SystemClock(), read, peer, http)
