@@ -8,7 +8,6 @@ import secrets
 import shutil
 import signal
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -155,8 +154,7 @@ class Stack:
     @property
     def gateway(self) -> Nginx:
         ports = {service: self.port(service) for service in SERVICES}
-        where = self.home / "gateway"
-        return Nginx(where, self.port("gateway"), ports, self.certificate)
+        return Nginx(self.home / "gateway", self.port("gateway"), ports, self.certificate)
 
     @property
     def zipkin(self) -> Zipkin | None:
@@ -301,8 +299,8 @@ class Stack:
 
     def port_names(self) -> list[str]:
         ops = [f"{service}-ops" for service in SERVICES]
-        names = ["gateway", "postgres", "kafka", "controller", "zipkin", "smtp"]
-        return [*names, *SERVICES, *ops, *SIMULATORS]
+        others = ["gateway", "postgres", "kafka", "controller", "zipkin", "smtp"]
+        return [*SERVICES, *ops, *SIMULATORS, *others]
 
     def ports(self) -> dict[str, int]:
         """Every port that the parts listen on, once `up` has chosen them."""
@@ -389,8 +387,7 @@ def environment(more: dict[str, str]) -> dict[str, str]:
 
 def owner_of(port: str) -> str:
     """The part that listens on a port of this name."""
-    owners = {"smtp": "mail"}
-    return owners.get(port) or port.replace("controller", "kafka").removesuffix("-ops")
+    return {"smtp": "mail", "controller": "kafka"}.get(port) or port.removesuffix("-ops")
 
 
 def says_ok(url: str) -> bool:
@@ -398,5 +395,5 @@ def says_ok(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 (loopback http)
             return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
+    except OSError:
         return False
