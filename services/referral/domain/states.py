@@ -30,9 +30,7 @@ BEFORE_GATE_1 = frozenset(
         *(State.PENDING_ELIGIBILITY, State.INELIGIBLE),
     }
 )
-WAITING_FOR_SERVICE = frozenset(
-    {State.ELIGIBLE, State.WAITLISTED, State.OFFERED, State.ACCEPTED},
-)
+WAITING_FOR_SERVICE = frozenset({State.ELIGIBLE, State.WAITLISTED, State.OFFERED, State.ACCEPTED})
 
 
 class Business(StrEnum):
@@ -278,11 +276,9 @@ def accepted(standing: Standing) -> View:
 
 def in_service(standing: Standing, business: Business, text: str) -> View:
     """Accepted until the first session was held, in progress from then on."""
-    held = standing.first_session is not None
-    if standing.approval is None and not held:
-        status = TaskStatus.REQUESTED
-    else:
-        status = TaskStatus.IN_PROGRESS if held else TaskStatus.ACCEPTED
+    status = TaskStatus.ACCEPTED if standing.approval else TaskStatus.REQUESTED
+    if standing.first_session:
+        status = TaskStatus.IN_PROGRESS
     return View(
         status,
         business,
