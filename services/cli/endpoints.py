@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
+from services.chassis import work
 from services.chassis.db import Pool, Record, acquired
 from services.cli.databases import console
 from services.notifications.commands.queueing import lane_of
@@ -16,18 +17,11 @@ async def show(pool: Pool) -> None:
     """Print a row for each endpoint of each client; `pool` is of the database of notifications."""
     async with acquired(pool) as conn:
         rows = await subscriptions.list_endpoints(conn)
-        heads = await conn.fetch(
-            """
-            SELECT DISTINCT ON (lane) lane, extract(epoch FROM lease_until - now())::float AS next
-              FROM work
-             WHERE outcome IS NULL AND lane IS NOT NULL
-             ORDER BY lane, id
-            """
-        )
+        next_in = await work.next_tries(conn)
     if not rows:
         console.print("Nobody has subscribed to be told.")
         return
-    console.print(endpoints({row["lane"]: row["next"] for row in heads}, rows))
+    console.print(endpoints(next_in, rows))
 
 
 def endpoints(next_in: Mapping[str, float | None], rows: Sequence[Record]) -> Table:

@@ -21,7 +21,7 @@ async def thaw_stream(pool: Pool, inbox: Inbox, stream: Stream, restored: dateti
     async with database(stream.producer) as producer, acquired(producer) as conn:
         after = at if await has(conn, stream, at, event_id) else None
         if after is None and restored:
-            after = await last_before(conn, stream, restored)
+            after = await outbox.last_before(conn, stream.stream_id, restored)
         told = () if after is None else await outbox.events_after(conn, stream, after)
     name = f"{inbox.consumer} ← {stream.producer} {stream.stream_id}"
     if after is None:
@@ -54,15 +54,3 @@ async def has(conn: Connection, stream: Stream, number: int, event_id: object) -
         return True
     found = await outbox.events_after(conn, stream, number - 1, limit=1)
     return [event.event_id for event in found] == [event_id]
-
-
-async def last_before(conn: Connection, stream: Stream, moment: datetime) -> int:
-    number: int = await conn.fetchval(
-        """
-        SELECT coalesce(max(sequence), 0)
-          FROM event
-         WHERE stream_id = $1 AND stored_at < $2
-        """,
-        *(stream.stream_id, moment),
-    )
-    return number
