@@ -3,6 +3,8 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 UV := uv==0.13.9
 WORKERS := --numprocesses auto --dist loadscope --no-loadscope-reorder
+# Without kept bytecode each worker, and each process that a test starts, compiles all it imports.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: setup up down demo fmt lint test test-fast contracts check faults soak
 
 setup: $(INSTALLED)
