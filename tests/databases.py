@@ -34,6 +34,11 @@ SCHEMA = """
           WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()))
     ))
 """
+# Nobody of the test before may still hold a lock.
+END_OTHERS = """
+    SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 TABLES = """
     SELECT relname FROM pg_class
      WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> 'alembic_version'
@@ -70,26 +75,17 @@ class Databases:
 
     async def put_back(self, name: str, template: str) -> bool:
         """False when it is not what it was, or not there; then it has to be made anew."""
-        await self.end_connections(name)
         try:
             conn = await asyncpg.connect(self.server.dsn(name))
         except asyncpg.InvalidCatalogNameError:
             return False
         try:
+            await conn.execute(END_OTHERS)
             known = self.templates[template]
             if await conn.fetchval(SCHEMA) != known.schema:
                 return False
             await empty(conn, known)
             return True
-        finally:
-            await conn.close()
-
-    async def end_connections(self, name: str) -> None:
-        """Nobody of the test before may still hold a lock."""
-        sql = "SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE datname = $1"
-        conn = await asyncpg.connect(self.server.dsn())
-        try:
-            await conn.execute(sql, name)
         finally:
             await conn.close()
 

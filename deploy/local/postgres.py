@@ -89,6 +89,7 @@ class Postgres:
     home: Path
     port: int
     settings: dict[str, str] = field(default_factory=dict)
+    auth: str = "scram-sha-256"
 
     def __post_init__(self) -> None:
         self.bin, self.account = binaries(), account()
@@ -115,7 +116,7 @@ class Postgres:
         self.call(
             "initdb",
             *("-D", f"{fresh}", "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"),
-            *("--auth=scram-sha-256", f"--pwfile={self.password_file}"),
+            *(f"--auth={self.auth}", f"--pwfile={self.password_file}"),
         )
         fresh.rename(self.data)
 
