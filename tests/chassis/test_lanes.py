@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.chassis import loops, work
+from services.chassis import lanes, loops, work
 from services.chassis.clock import SystemClock
 from services.chassis.db import Connection, Pool, transaction
 from services.chassis.health import Health
@@ -27,10 +27,17 @@ class Partner:
         self.asked: list[Any] = []
         self.done: list[int] = []
         self.refused: set[int] = set()
+        self.along: dict[int, list[int]] = {}  # by row: what is done with it, fixed when first read
         self.go_on = asyncio.Event()
         self.go_on.set()
 
     async def read(self, conn: Connection, item: Item) -> Mapping[str, Any]:
+        return item.payload
+
+    async def read_along(self, conn: Connection, item: Item) -> Mapping[str, Any]:
+        """As `read`, for who does up to three at once."""
+        behind = await lanes.list_behind(conn, item, now=NOW, most=2)
+        self.along.setdefault(item.payload["n"], [one.payload["n"] for one in behind])
         return item.payload
 
     async def ask(self, facts: Any) -> int:
@@ -41,8 +48,15 @@ class Partner:
     async def record(self, conn: Connection, item: Item, n: int) -> None:
         if n in self.refused:
             await work.again(conn, item, after=timedelta(minutes=1), reason="refused")
-        else:
-            self.done.append(n)
+            return
+        self.done.append(n)
+        if along := self.along.get(n):
+            self.done += along
+            await lanes.finish_behind(conn, item, "n", list(map(str, along)))
+
+    def takes_along(self) -> "Partner":
+        self.worker.calls["tell"] = Call(self.read_along, self.ask, self.record)
+        return self
 
     async def run_lane(self, item: Item | None) -> None:
         assert item

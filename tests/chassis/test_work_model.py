@@ -1,5 +1,5 @@
 """Random histories of due work: whoever is killed, slow or refused, each piece counts once, and
-the pieces of a lane in the order in which they were added.
+the pieces of a lane in the order in which they were added, also those done along with another.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
-from services.chassis import work
+from services.chassis import lanes, work
 from services.chassis.db import Connection, Pool, transaction
 from services.chassis.work import Call, Item, Worker, nothing_more
 from tests.chassis.machines import Machine, play
@@ -51,6 +51,8 @@ class WorkMachine(Machine):
         self.in_hand: dict[str, list[InHand]] = {name: [] for name in INSTANCES}
         self.added: list[tuple[int, str | None]] = []
         self.late: list[int] = []
+        self.most_along = 0
+        self.along: dict[int, list[int]] = {}  # what goes with a row, fixed when it is first read
 
     def worker(self, name: str) -> Worker:
         worker = Worker(self.pool, name)
@@ -61,11 +63,13 @@ class WorkMachine(Machine):
     # --- What the rows do ------------------------------------------------------------------------
 
     async def note(self, conn: Connection, item: Item) -> None:
-        await conn.execute(EFFECT, ANY, item.payload["lane"] or "", item.id)
+        await conn.execute(EFFECT, ANY, item.payload["lane"] or "", item.payload["number"])
         if self.fails:
             raise ValueError
 
     async def facts(self, conn: Connection, item: Item) -> Mapping[str, Any]:
+        behind = await lanes.list_behind(conn, item, now=NOW, most=self.most_along)
+        self.along.setdefault(item.id, [one.payload["number"] for one in behind])
         return item.payload
 
     async def tell(self, _: object) -> str:
@@ -77,7 +81,10 @@ class WorkMachine(Machine):
         attempts = await conn.fetchval("SELECT attempts FROM work WHERE id = $1", item.id)
         if attempts != item.attempts:  # another has it in hand by now: its answer is to count
             self.late.append(item.id)
-        await conn.execute(EFFECT, ANY, item.payload["lane"] or "", item.id)
+        along = self.along[item.id]
+        for id_ in (item.payload["number"], *along):
+            await conn.execute(EFFECT, ANY, item.payload["lane"] or "", id_)
+        await lanes.finish_behind(conn, item, "number", list(map(str, along)))
 
     # --- What happens ----------------------------------------------------------------------------
 
@@ -87,17 +94,20 @@ class WorkMachine(Machine):
             self.run(self.add_(kind, lane))
 
     async def add_(self, kind: str, lane: str | None) -> None:
+        number = len(self.added) + 1
         async with transaction(self.pool) as conn:
-            id_ = await work.add(conn, kind, {"lane": lane}, due_at=NOW, lane=lane)
-        self.added.append((id_, lane))
+            told = {"lane": lane, "number": number}
+            await work.add(conn, kind, told, due_at=NOW, lane=lane)
+        self.added.append((number, lane))
 
     @rule(by=which_instance, fails=st.booleans())
     def do(self, by: str, fails: bool) -> None:
         self.fails = fails
         self.run(self.workers[by].run_inside(NOW))
 
-    @rule(by=which_instance, goes_on=st.booleans())
-    def begin_call(self, by: str, goes_on: bool) -> None:
+    @rule(by=which_instance, goes_on=st.booleans(), along=st.sampled_from([0, 1, 3]))
+    def begin_call(self, by: str, goes_on: bool, along: int) -> None:
+        self.most_along = along
         self.run(self.begin_call_(by, goes_on))
 
     async def begin_call_(self, by: str, goes_on: bool) -> None:
