@@ -107,5 +107,6 @@ ATTRIBUTES = {
     "ce_id": "Id of the event that is handled",
     "ce_sequence": "Its number within its stream",
     "attempt": "How often this work has been begun, this time included",
+    "links": "Other spans of the same request, in the traces of what else it was made for",
     "error": "Class of the exception with which the span ended",
 }

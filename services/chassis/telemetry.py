@@ -5,7 +5,7 @@ A trace context is accepted from HTTP, stored with events and work, and passed o
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from opentelemetry import context, trace
 from opentelemetry.sdk.trace import TracerProvider
@@ -114,10 +114,25 @@ def only_ids(under: context.Context | None) -> Span:
 
 
 @contextmanager
-def asking(peer: str, name: str) -> Iterator[Span]:
-    """A span around a request that we make; `peer` is who is asked, as a trace page names it."""
-    with span(name, kind=SpanKind.CLIENT) as current:
+def asking(peer: str, name: str, *, also: Sequence[Mapping[str, str]] = ()) -> Iterator[Span]:
+    """A span around a request that we make; `peer` is who is asked, as a trace page names it.
+
+    `also`: headers of other trace contexts for which it is made. Each has a span of its own there,
+    and these and the one that the request carries are linked both ways.
+    """
+    with ExitStack() as stack, span(name, kind=SpanKind.CLIENT) as current:
         current.set_attribute("peer.service", peer)
+        for headers in also if _exported else ():
+            link = Link(current.get_span_context())
+            there = _tracer.start_span(
+                name,
+                context=context_of(headers),
+                kind=SpanKind.CLIENT,
+                links=[link],
+                attributes={"peer.service": peer},
+            )
+            stack.callback(there.end)
+            current.add_link(there.get_span_context())
         yield current
 
 

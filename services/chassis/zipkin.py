@@ -55,6 +55,9 @@ def zipkin_span(span: ReadableSpan) -> dict[str, Any]:
         "localEndpoint": {"serviceName": str(span.resource.attributes["service.name"])},
         "tags": {name: str(value) for name, value in (span.attributes or {}).items()},
     }
+    if span.links:  # Zipkin knows none
+        linked = (one.context for one in span.links)
+        out["tags"]["links"] = " ".join(f"{to.trace_id:032x}-{to.span_id:016x}" for to in linked)
     if span.parent:
         out["parentId"] = format(span.parent.span_id, "016x")
     if kind := KINDS.get(span.kind):

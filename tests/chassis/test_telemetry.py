@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from services.chassis import logs, telemetry
+from services.chassis.zipkin import zipkin_span
 
 TEXT = "Jordan Example, born 2012-03-01"
 
@@ -120,6 +123,49 @@ def test_messages_that_differ_are_forgotten_after_a_while(
 
     assert len(lines(out)) == 2_000
     assert len(sparingly().said) < 1_000
+
+
+@pytest.fixture
+def exported() -> Iterator[InMemorySpanExporter]:
+    ended, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(ended))
+    telemetry.provide(provider)
+    yield ended
+    telemetry.provide(TracerProvider())
+
+
+def test_a_request_made_for_several_causes_is_found_from_the_trace_of_each(
+    exported: InMemorySpanExporter,
+) -> None:
+    causes = [{"traceparent": f"00-{digit * 32}-{digit * 16}-01"} for digit in "ab"]
+
+    with telemetry.span("work"), telemetry.asking("hub", "tell hub", also=causes):
+        sent = telemetry.carried()["traceparent"]
+
+    spans = {f"{one.context.trace_id:032x}": one for one in exported.get_finished_spans()[:-1]}
+    _, own, id_, _ = sent.split("-")
+    for digit in "ab":
+        there = spans[digit * 32]
+        assert there.parent
+        assert f"{there.parent.span_id:016x}" == digit * 16
+        assert zipkin_span(there)["tags"]["links"] == f"{own}-{id_}"
+        assert zipkin_span(there)["remoteEndpoint"] == {"serviceName": "hub"}
+        linked = f"{digit * 32}-{there.context.span_id:016x}"
+        assert linked in zipkin_span(spans[own])["tags"]["links"]
+    assert {one.name for one in spans.values()} == {"tell hub"}
+
+
+def test_where_nobody_looks_several_causes_have_no_spans_of_their_own() -> None:
+    ended, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(ended))
+    telemetry.provide(provider, exported=False)
+    cause = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+
+    with telemetry.asking("hub", "tell hub", also=[cause]):
+        pass
+
+    telemetry.provide(TracerProvider())
+    assert ended.get_finished_spans() == ()
 
 
 @pytest.fixture
