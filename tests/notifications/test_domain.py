@@ -1,10 +1,14 @@
 """Rules of telling: where we may be made to send, what a filter may say, how long we try."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 
+from services.notifications.commands.telling import Message
 from services.notifications.domain.attempts import (
     HOLD,
     LONGEST_ASKED_PAUSE,
@@ -22,7 +26,18 @@ from services.notifications.domain.endpoints import (
     header_pair,
     may_connect,
 )
-from services.notifications.domain.subscriptions import Topic, youth_of_filter
+from services.notifications.domain.subscriptions import (
+    MOST_TOGETHER,
+    Delivery,
+    Focus,
+    Kind,
+    State,
+    Topic,
+    fitting,
+    youth_of_filter,
+)
+from tests.notifications.rig import NOW
+from tests.notifications.test_mapping import subscription
 
 YOUTH = UUID("3f0b8c52-7d4e-4a19-8b6c-90e2d7a50042")
 
@@ -251,3 +266,80 @@ def test_an_endpoint_that_asks_for_time_gets_it_within_reason() -> None:
 
 def test_our_own_silence_is_asked_about_again_soon() -> None:
     assert pause_after(20, Held(Unsent.HELD), jitter=1) == HOLD
+
+
+# --- Several events in one message ---------------------------------------------------------------
+
+SUBSCRIPTION = UUID(int=1)
+
+
+def queued(events: int = 1, **changes: Any) -> Delivery:
+    focus = tuple(Focus("Task", uuid4()) for _ in range(events))
+    ids = uuid4(), SUBSCRIPTION
+    found = Delivery(*ids, Kind.EVENT, YOUTH, NOW, focus, State.QUEUED, None, None, 0)
+    return replace(found, **changes)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most", "fit"),
+    [
+        ((1, 1, 1), 3, 2),
+        ((1, 1, 1), 20, 2),
+        ((2, 2, 1), 4, 1),
+        ((1, 3, 1), 3, 0),  # the small one behind a big one waits: the order stays
+        ((1, 1), 1, 0),
+        ((1,), 20, 0),
+    ],
+)
+def test_what_follows_fits_as_long_as_its_events_do(
+    sizes: Sequence[int], most: int, fit: int
+) -> None:
+    first, *behind = [queued(size) for size in sizes]
+
+    assert fitting(first, behind, most=most) == tuple(behind[:fit])
+
+
+OTHERWISE: Sequence[Callable[[], Delivery]] = (
+    lambda: queued(subscription_id=UUID(int=2)),
+    lambda: queued(kind=Kind.HANDSHAKE, focus=()),
+    lambda: queued(kind=Kind.HEARTBEAT, focus=()),
+    lambda: queued(state=State.UNDELIVERABLE),
+    lambda: queued(first_number=7),
+)
+
+
+@pytest.mark.parametrize(
+    "other",
+    OTHERWISE,
+    ids=["another subscription's", "a handshake", "a heartbeat", "closed", "numbered before"],
+)
+def test_the_first_that_may_not_go_along_ends_it(other: Callable[[], Delivery]) -> None:
+    first, second, last = queued(), queued(), queued()
+
+    assert fitting(first, [second, other(), last], most=20) == (second,)
+
+
+def message(topic: int, most: int | None, **changes: Any) -> Message:
+    stands = subscription(topic, str(SUBSCRIPTION))
+    channel = replace(stands.wanted.channel, most_events=most)
+    return Message(
+        queued(**changes), replace(stands, wanted=replace(stands.wanted, channel=channel))
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "room"),
+    [
+        (message(21, 20), 19),
+        (message(21, 20, events=3), 17),
+        (message(21, 2, events=3), 0),
+        (message(21, None), 0),
+        (message(21, 1), 0),
+        (message(21, 10_000), MOST_TOGETHER - 1),
+        (message(21, 20, first_number=7), 0),
+        (message(21, 20, kind=Kind.HEARTBEAT, focus=()), 0),
+        (message(30, 20), 0),  # of care each youth is asked about by itself
+    ],
+)
+def test_a_message_has_room_for_as_many_as_its_subscriber_wants(found: Message, room: int) -> None:
+    assert found.room == room

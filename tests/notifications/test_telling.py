@@ -315,7 +315,7 @@ async def test_what_was_given_up_meanwhile_stays_given_up(rig: Rig) -> None:
     id_: UUID = await rig.pool.fetchval(find, told.event_id)
 
     async with transaction(rig.pool) as conn:
-        await telling.record_outcome(conn, id_, Answered(200), now=NOW, jitter=0)
+        await telling.record_delivered(conn, id_, Answered(200), now=NOW)
 
     assert await rig.deliveries() == [("undeliverable", None, 0)]
 

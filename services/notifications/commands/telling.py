@@ -1,5 +1,6 @@
 """Tells what is queued, under a number: before the call, and after it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,6 +21,7 @@ from services.notifications.domain.attempts import (
 )
 from services.notifications.domain.mail import Letter
 from services.notifications.domain.subscriptions import (
+    MOST_TOGETHER,
     Delivery,
     Kind,
     Release,
@@ -27,8 +29,9 @@ from services.notifications.domain.subscriptions import (
     Status,
     Subscription,
     Topic,
+    fitting,
 )
-from services.notifications.store import deliveries, subscriptions
+from services.notifications.store import deliveries, disclosures, subscriptions
 
 UNREACHED = ("endpoint-gone", "undeliverable")  # why we, not the hub, ended a subscription
 MOST_AT_ONCE = 500  # events given up in one transaction; the rest when their turn comes
@@ -36,10 +39,14 @@ MOST_AT_ONCE = 500  # events given up in one transaction; the rest when their tu
 
 @dataclass(frozen=True)
 class Message:
-    """A delivery and the subscription that it belongs to, as both stand."""
+    """A delivery and the subscription that it belongs to, as both stand.
+
+    `along` was numbered with it and goes out under its id, now as at first.
+    """
 
     delivery: Delivery
     subscription: Subscription
+    along: Sequence[Delivery] = ()
 
     @property
     def needs_release(self) -> bool:
@@ -48,7 +55,24 @@ class Message:
         A hub may always know how its own referral goes (DOMAIN.md section 4, Readers).
         """
         care = self.subscription.wanted.topic is Topic.CARE_PROGRESS
-        return care and self.delivery.kind is Kind.EVENT
+        return care and self.delivery.is_event
+
+    @property
+    def most_events(self) -> int:
+        """How many events may go out under its id: its own, unless the subscriber asks for more.
+
+        Who is asked about first is asked for each youth by itself.
+        """
+        own, most = len(self.delivery.focus), self.subscription.wanted.channel.most_events
+        if not most or self.needs_release or not self.delivery.is_event:
+            return own
+        return max(own, min(most, MOST_TOGETHER))
+
+    @property
+    def room(self) -> int:
+        """How many more events may join it; none once it has its number."""
+        own = len(self.delivery.focus)
+        return 0 if self.delivery.first_number else self.most_events - own
 
 
 @dataclass(frozen=True)
@@ -66,9 +90,20 @@ async def message(conn: Connection, delivery_id: UUID) -> Message | None:
 
 
 async def message_locked(conn: Connection, delivery_id: UUID) -> Message | None:
-    """The same, and its subscription kept from others, so that it can be numbered."""
+    """The same with what goes along, and its subscription kept from others, to be numbered.
+
+    What goes along stays with it. But where the subscriber has since asked for fewer events, or
+    for a topic of which each youth is asked about, each goes on by itself, when its turn comes.
+    """
     await subscriptions.lock_subscription_of(conn, delivery_id)
-    return await message(conn, delivery_id)
+    found = await message(conn, delivery_id)
+    if found is None or not found.delivery.first_number:
+        return found
+    along = await deliveries.list_along(conn, delivery_id)
+    if sum(len(one.focus) for one in (found.delivery, *along)) > found.most_events:
+        await deliveries.update_apart(conn, delivery_id)
+        return found
+    return replace(found, along=along)
 
 
 async def begin_attempt(
@@ -82,29 +117,38 @@ async def begin_attempt(
 
 
 async def begin(
-    conn: Connection, found: Message, *, release: Release | None, now: datetime
+    conn: Connection,
+    found: Message,
+    *,
+    release: Release | None,
+    now: datetime,
+    behind: Sequence[UUID] = (),
 ) -> Attempt:
-    """The same of a message whose subscription is locked.
+    """The same of a message whose subscription is locked; `behind` follows it in its lane.
 
     The number is given when nothing stands against sending, and stays through every repeat, so
-    that the numbers which leave us have no gaps.
+    that the numbers which leave us have no gaps. So does what goes along: as much of what is
+    behind as the message may hold when it is sent for the first time.
     """
-    if found.delivery.kind is Kind.EVENT:
+    along = found.along
+    if behind and found.room:
+        queued = await deliveries.list_in_order(conn, behind)
+        along = fitting(found.delivery, queued, most=found.most_events)
+    if found.delivery.is_event:
         ground, asked_at = ("roi_hub", release.asked_at) if release else ("own-referral", None)
-        await deliveries.add_disclosure(
-            conn, found.delivery, found.subscription, ground=ground, asked_at=asked_at
-        )
-    delivery, stamp = await deliveries.update_attempt(conn, found.delivery, now=now)
-    return Attempt(replace(found, delivery=delivery), stamp)
+        told = [one.id for one in (found.delivery, *along)]
+        await disclosures.add_disclosures(conn, told, ground=ground, asked_at=asked_at)
+    sent, stamp = await deliveries.update_attempt(conn, found.delivery, along, now=now)
+    return Attempt(replace(found, delivery=sent[0], along=sent[1:]), stamp)
 
 
 async def record_outcome(
     conn: Connection, delivery_id: UUID, outcome: Outcome, *, now: datetime, jitter: float
 ) -> timedelta | None:
-    """Note what came of it; gives the pause before the next attempt, None when it is closed."""
-    if isinstance(outcome, Answered) and attempts.is_delivered(outcome):
-        await record_delivered(conn, delivery_id, outcome, now=now)
-        return None
+    """Note that it was not told; gives the pause before the next attempt, None when it is closed.
+
+    What goes along has the same fate: it is tried again with it, or given up.
+    """
     if (found := await message(conn, delivery_id)) is None:
         return None
     subscription = found.subscription
@@ -137,14 +181,18 @@ async def record_outcome(
 
 async def record_delivered(
     conn: Connection, delivery_id: UUID, outcome: Answered, *, now: datetime
-) -> None:
-    """Its endpoint has taken it: a greeting makes a subscription active, as does an error's end."""
-    told = await deliveries.update_delivered(conn, delivery_id, answered=outcome.status, now=now)
-    if told is None:
-        return
-    subscription_id, kind, status = told
-    if kind is Kind.HANDSHAKE or status is Status.ERROR:
-        await subscriptions.update_status(conn, subscription_id, Status.ACTIVE)
+) -> Sequence[UUID]:
+    """Its endpoint has taken it; gives what went along.
+
+    A greeting makes a subscription active, as does an error's end.
+    """
+    closed = await deliveries.update_delivered(conn, delivery_id, answered=outcome.status, now=now)
+    if closed is None:
+        return ()
+    told, along = closed
+    if told.kind is Kind.HANDSHAKE or told.status is Status.ERROR:
+        await subscriptions.update_status(conn, told.subscription_id, Status.ACTIVE)
+    return along
 
 
 async def close_over(conn: Connection, found: Message, *, now: datetime) -> None:

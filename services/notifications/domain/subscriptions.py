@@ -1,7 +1,7 @@
 """What a hub may ask to be told of, and what a notification is made of."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -48,6 +48,7 @@ TYPES = {
     Topic.REFERRAL_PROGRESS: ("Task",),
     Topic.CARE_PROGRESS: ("Encounter", "Goal", "CarePlan"),
 }
+MOST_TOGETHER = 100  # events in a message, whoever wants more: some 60 kB
 FILTER = re.compile(
     r"([A-Z][A-Za-z]+)\?patient=Patient/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 )
@@ -146,7 +147,10 @@ class Happening:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One message. `first_number` is None until it is first sent; only events have one at all."""
+    """One thing to tell, alone in its message or with others of its subscription.
+
+    `first_number` is None until it is first sent; only events have one at all.
+    """
 
     id: UUID
     subscription_id: UUID
@@ -160,9 +164,26 @@ class Delivery:
     attempts: int
 
     @property
+    def is_event(self) -> bool:
+        return self.kind is Kind.EVENT
+
+    @property
     def last_number(self) -> int:
         """The number of its last event; 0 for what carries none."""
         return (self.first_number or 0) + len(self.focus) - 1 if self.first_number else 0
+
+
+def fitting(first: Delivery, behind: Sequence[Delivery], *, most: int) -> tuple[Delivery, ...]:
+    """What may go out with a delivery for the first time: events that follow it, while they fit."""
+    found: list[Delivery] = []
+    room = most - len(first.focus)
+    for one in behind:
+        room -= len(one.focus)
+        apart = one.subscription_id != first.subscription_id or not one.is_event
+        if apart or one.state is not State.QUEUED or one.first_number is not None or room < 0:
+            break
+        found.append(one)
+    return tuple(found)
 
 
 @dataclass(frozen=True)

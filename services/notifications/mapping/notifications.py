@@ -25,13 +25,16 @@ def notification_bundle(
 ) -> Resource:
     """What is posted to a hub, or answered to `$events`: ids and numbers, every reference absolute.
 
-    Of an `unreadable` delivery only the numbers are told. The same arguments give the same Bundle,
-    so that a repeat is one.
+    In the order of their numbers. Each event has a part of its own, each resource one entry: that
+    it came to be, if that is among what is told. Of an `unreadable` delivery only the numbers are
+    told. The same arguments give the same Bundle, so that a repeat is one.
     """
     base = base_url.rstrip("/")
     status_id = uuid5(id_, "status")
     told = [delivery for delivery in deliveries if delivery.id not in unreadable]
-    focus = {f"{f.type}/{f.id}": f for delivery in told for f in delivery.focus}
+    focus = dict[tuple[str, UUID], Focus]()
+    for one in (one for delivery in told for one in delivery.focus):
+        focus.setdefault((one.type, one.id), one)
     status = {
         "fullUrl": f"urn:uuid:{status_id}",
         "resource": status_parameters(

@@ -10,7 +10,7 @@ import math
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -105,9 +105,19 @@ class Hook:
         )
 
     async def post(
-        self, channel: Channel, *, id_: str, stamp: datetime, secret: bytes, body: bytes
+        self,
+        channel: Channel,
+        *,
+        id_: str,
+        stamp: datetime,
+        secret: bytes,
+        body: bytes,
+        causes: Sequence[Mapping[str, str]] = (),
     ) -> Answered | Failed:
-        """Send a signed message; only an answer in time counts as one, and its body for nothing."""
+        """Send a signed message; only an answer in time counts as one, and its body for nothing.
+
+        `causes` are traces, beside the current one, that led to it.
+        """
         seconds = int(stamp.timestamp())
         headers = dict(pair for line in channel.headers if (pair := header_pair(line)))
         headers |= {
@@ -118,7 +128,7 @@ class Hook:
             "webhook-timestamp": str(seconds),
             "webhook-signature": signature(secret, id_, seconds, body),
         }
-        with telemetry.asking("hub", "tell hub"):
+        with telemetry.asking("hub", "tell hub", also=causes):
             return await self.within(channel, headers | telemetry.carried(), body)
 
     async def within(

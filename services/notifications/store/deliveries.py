@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from services.chassis.db import Connection, Record
@@ -17,6 +17,12 @@ from services.notifications.domain.subscriptions import (
     Subscription,
 )
 from services.notifications.store.subscriptions import subscription_of
+
+
+class Delivered(NamedTuple):
+    subscription_id: UUID
+    kind: Kind
+    status: Status  # of the subscription, as it was
 
 
 async def add_sign(
@@ -129,100 +135,159 @@ async def list_unreadable(
     return [row["delivery_id"] for row in rows]
 
 
-async def update_attempt(
-    conn: Connection, delivery: Delivery, *, now: datetime
-) -> tuple[Delivery, datetime]:
-    """Count an attempt, and give an event the next numbers of its subscription, if it has none.
+async def list_in_order(conn: Connection, ids: Sequence[UUID]) -> Sequence[Delivery]:
+    """These deliveries, in the order of the ids."""
+    rows = await conn.fetch(
+        """
+        SELECT d.delivery_id, d.subscription_id, d.kind, d.youth_id, d.occurred_at, d.focus,
+               d.state, d.first_number, d.first_sent_at, d.attempts
+          FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (delivery_id, place)
+          JOIN delivery d USING (delivery_id)
+         ORDER BY wanted.place
+        """,
+        list(ids),
+    )
+    return [delivery_of(row, row["youth_id"]) for row in rows]
 
-    One number for each resource; the caller has locked the subscription. Gives the machine's time,
-    too, which is the webhook's stamp.
+
+async def list_along(conn: Connection, id_: UUID) -> Sequence[Delivery]:
+    """What was numbered with a delivery, goes out in its message and is still to be told."""
+    rows = await conn.fetch(
+        """
+        SELECT delivery_id, subscription_id, kind, youth_id, occurred_at, focus, state,
+               first_number, first_sent_at, attempts
+          FROM delivery
+         WHERE sent_with = $1
+           AND state = 'queued'
+         ORDER BY first_number
+        """,
+        id_,
+    )
+    return [delivery_of(row, row["youth_id"]) for row in rows]
+
+
+async def update_apart(conn: Connection, id_: UUID) -> None:
+    """From now on each of what goes along with a delivery goes by itself, under its number."""
+    await conn.execute(
+        "UPDATE delivery SET sent_with = NULL WHERE sent_with = $1 AND state = 'queued'", id_
+    )
+
+
+async def update_attempt(
+    conn: Connection, delivery: Delivery, along: Sequence[Delivery], *, now: datetime
+) -> tuple[Sequence[Delivery], datetime]:
+    """Count an attempt to send a delivery, and what goes along with it; number what has none yet.
+
+    One number for each resource of an event, in this order; the caller has locked the
+    subscription. Gives the deliveries as they are now, and the machine's time, which is the
+    webhook's stamp.
     """
-    unnumbered = delivery.kind is Kind.EVENT and delivery.first_number is None
-    row = await conn.fetchrow(
+    sent = [delivery, *along]
+    sizes = [len(one.focus) if one.is_event and not one.first_number else 0 for one in sent]
+    rows = await conn.fetch(
         """
         WITH taken AS (
             UPDATE subscription
-               SET last_number = last_number + $4
-             WHERE subscription_id = $3
-               AND $4 > 0
-            RETURNING last_number - $4 + 1 AS first
+               SET last_number = last_number + $5
+             WHERE subscription_id = $4
+               AND $5 > 0
+            RETURNING last_number - $5 AS before
         )
-        UPDATE delivery
+        UPDATE delivery d
            SET attempts = attempts + 1,
                tried_since = coalesce(tried_since, now()),
-               first_sent_at = coalesce(first_sent_at, $2),
-               first_number = coalesce(first_number, (SELECT first FROM taken))
-         WHERE delivery_id = $1
-        RETURNING first_number, first_sent_at, attempts, now() AS stamp
+               first_sent_at = coalesce(first_sent_at, $3),
+               first_number = coalesce(first_number,
+                                       (SELECT before FROM taken) + sent.place),
+               sent_with = nullif($6, sent.delivery_id)
+          FROM unnest($1::uuid[], $2::bigint[]) AS sent (delivery_id, place)
+         WHERE d.delivery_id = sent.delivery_id
+        RETURNING d.delivery_id, first_number, first_sent_at, attempts, now() AS stamp
         """,
-        *(delivery.id, now, delivery.subscription_id, len(delivery.focus) if unnumbered else 0),
+        *([one.id for one in sent], [1 + sum(sizes[:place]) for place in range(len(sent))], now),
+        *(delivery.subscription_id, sum(sizes), delivery.id),
     )
-    assert row  # noqa: S101 (deliveries are kept for good)
+    found = {row["delivery_id"]: row for row in rows}
+    return [tried(one, found[one.id]) for one in sent], rows[0]["stamp"]
+
+
+def tried(delivery: Delivery, row: Record) -> Delivery:
     number, sent_at, attempts = row["first_number"], row["first_sent_at"], row["attempts"]
-    tried = replace(delivery, first_number=number, first_sent_at=sent_at, attempts=attempts)
-    return tried, row["stamp"]
+    return replace(delivery, first_number=number, first_sent_at=sent_at, attempts=attempts)
 
 
 async def update_answer(
     conn: Connection, id_: UUID, *, answered: int | None, reason: str | None
 ) -> timedelta:
-    """Note what came of an attempt; gives for how long this delivery has been tried."""
-    tried: timedelta = await conn.fetchval(
+    """Note what came of an attempt, also for what went along; gives for how long it is tried."""
+    tried_for: timedelta = await conn.fetchval(
         """
-        UPDATE delivery
-           SET answered = $2, reason = $3
-         WHERE delivery_id = $1
-        RETURNING now() - coalesce(tried_since, now())
+        WITH noted AS (
+            UPDATE delivery
+               SET answered = $2, reason = $3
+             WHERE delivery_id = $1
+                OR (sent_with = $1 AND state = 'queued')
+            RETURNING delivery_id, tried_since
+        )
+        SELECT now() - coalesce(tried_since, now()) FROM noted WHERE delivery_id = $1
         """,
         *(id_, answered, reason),
     )
-    return tried
+    return tried_for
 
 
 async def update_delivered(
     conn: Connection, id_: UUID, *, answered: int, now: datetime
-) -> tuple[UUID, Kind, Status] | None:
-    """Close a delivery that its endpoint has taken, and note when, where a heartbeat is wanted.
+) -> tuple[Delivered, Sequence[UUID]] | None:
+    """Close a delivery that its endpoint has taken, and what went along with it.
 
-    Gives its subscription, which had this status; None when the delivery was closed before.
+    Notes when, where a heartbeat is wanted. Gives its subscription, which had this status, and
+    what went along; None when all of it was closed before.
     """
     row = await conn.fetchrow(
         """
         WITH closed AS (
             UPDATE delivery
                SET answered = $2, reason = NULL, state = 'delivered', closed_at = now()
-             WHERE delivery_id = $1
+             WHERE (delivery_id = $1 OR sent_with = $1)
                AND state = 'queued'
-            RETURNING subscription_id, kind
+            RETURNING delivery_id, subscription_id, kind
         ), told AS (
             UPDATE subscription s
                SET told_at = $3
-              FROM closed
-             WHERE s.subscription_id = closed.subscription_id
+             WHERE s.subscription_id = (SELECT subscription_id FROM closed LIMIT 1)
                AND s.heartbeat_seconds IS NOT NULL
         )
-        SELECT subscription_id, kind, status
-          FROM closed
-          JOIN subscription USING (subscription_id)
+        SELECT s.subscription_id, s.status, min(c.kind) AS kind,
+               array_agg(c.delivery_id) FILTER (WHERE c.delivery_id <> $1) AS along
+          FROM closed c
+          JOIN subscription s USING (subscription_id)
+         GROUP BY s.subscription_id
         """,
         *(id_, answered, now),
     )
-    return (row["subscription_id"], Kind(row["kind"]), Status(row["status"])) if row else None
+    if row is None:
+        return None
+    told = Delivered(row["subscription_id"], Kind(row["kind"]), Status(row["status"]))
+    return told, row["along"] or ()
 
 
 async def update_state(conn: Connection, id_: UUID, state: State) -> None:
-    """Close a delivery; one that is closed stays as it was."""
+    """Close a delivery and what goes along with it; what is closed stays as it was."""
     await conn.execute(
         """
         WITH closed AS (
             UPDATE delivery SET state = $2, closed_at = now()
-             WHERE delivery_id = $1 AND state = 'queued'
+             WHERE (delivery_id = $1 OR sent_with = $1)
+               AND state = 'queued'
             RETURNING subscription_id
+        ), counted AS (
+            SELECT subscription_id, count(*) AS number FROM closed GROUP BY subscription_id
         )
         UPDATE subscription s
-           SET undeliverable = s.undeliverable + 1
-          FROM closed
-         WHERE s.subscription_id = closed.subscription_id
+           SET undeliverable = s.undeliverable + counted.number
+          FROM counted
+         WHERE s.subscription_id = counted.subscription_id
            AND $2 = 'undeliverable'
         """,
         *(id_, state),
@@ -234,8 +299,8 @@ async def close_undelivered(
 ) -> Mapping[UUID, datetime]:
     """Give up this delivery and the oldest beside it: of which youths, and since when untold.
 
-    They get the numbers that they would have had, so that a hub that comes back finds a gap and
-    asks for them. The caller has locked the subscription.
+    First of all what goes along with it. They get the numbers that they would have had, so that a
+    hub that comes back finds a gap and asks for them. The caller has locked the subscription.
     """
     rows = await conn.fetch(
         """
@@ -245,7 +310,7 @@ async def close_undelivered(
              WHERE subscription_id = $1
                AND state = 'queued'
                AND kind = 'event-notification'
-             ORDER BY delivery_id = $3 DESC, occurred_at, delivery_id
+             ORDER BY (delivery_id = $3 OR sent_with = $3) IS TRUE DESC, occurred_at, delivery_id
              LIMIT $2
         ), numbered AS (
             SELECT g.delivery_id,
@@ -317,28 +382,4 @@ def delivery_of(row: Record, youth_id: UUID | None) -> Delivery:
         row["first_number"],
         row["first_sent_at"],
         row["attempts"],
-    )
-
-
-# --- Disclosures ---------------------------------------------------------------------------------
-
-
-async def add_disclosure(
-    conn: Connection,
-    delivery: Delivery,
-    subscription: Subscription,
-    *,
-    ground: str,
-    asked_at: datetime | None,
-) -> None:
-    """Note, before it is sent, who is told what of whom; an attempt repeated adds nothing."""
-    await conn.execute(
-        """
-        INSERT INTO disclosure (delivery_id, organisation_id, client_id, youth_id, resources,
-                                ground, asked_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7)
-            ON CONFLICT (delivery_id) DO NOTHING
-        """,
-        *(delivery.id, subscription.organisation_id, subscription.client_id, delivery.youth_id),
-        *([f"{f.type}/{f.id}" for f in delivery.focus], ground, asked_at),
     )

@@ -2,10 +2,12 @@
 
 import json
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from uuid import UUID
 
-from services.chassis import work
+from services.chassis import lanes, work
 from services.chassis.clock import Clock
 from services.chassis.db import Connection, Pool, transaction
 from services.chassis.errors import NotFound, PeerUnavailable
@@ -20,6 +22,7 @@ from services.notifications.domain.attempts import (
     Outcome,
     Unsent,
     Withheld,
+    is_delivered,
 )
 from services.notifications.domain.subscriptions import Release
 from services.notifications.mapping.notifications import notification_bundle
@@ -29,14 +32,18 @@ from services.notifications.partners.referral import Referral
 
 @dataclass(frozen=True)
 class Ready:
-    """A message that may go out, numbered, and the secret that signs it."""
+    """A message that may go out, numbered, and the secret that signs it.
+
+    `causes` are the traces of what goes along.
+    """
 
     attempt: Attempt
     secret: bytes = field(repr=False)
+    causes: Sequence[Mapping[str, str]] = ()
 
 
 class Teller:
-    """Tells one subscriber one thing."""
+    """Tells one subscriber one thing, and what else is queued for it right behind."""
 
     def __init__(
         self, pool: Pool, clock: Clock, referral: Referral, hook: Hook, *, base_url: str
@@ -51,13 +58,27 @@ class Teller:
         if not found or found.needs_release or found.subscription.is_over(now=now):
             return found
         if secret := self.referral.known_secret(found.subscription.client_id):
-            return Ready(await telling.begin(conn, found, release=None, now=now), secret)
+            behind = await self.list_behind(conn, item, found)
+            attempt = await telling.begin(conn, found, release=None, now=now, behind=list(behind))
+            along = [one.id for one in attempt.message.along]
+            return Ready(attempt, secret, [behind[id_] for id_ in along if id_ in behind])
         return found
+
+    async def list_behind(
+        self, conn: Connection, item: Item, found: Message
+    ) -> Mapping[UUID, Mapping[str, str]]:
+        """What follows in the lane for the same subscription, in order, and the trace of each."""
+        if not (most := found.room or len(found.along)):
+            return {}
+        rows = await lanes.list_behind(conn, item, now=self.clock.now(), most=most)
+        own = str(found.subscription.id)
+        same = takewhile(lambda row: row.payload["subscription_id"] == own, rows)
+        return {UUID(row.payload["delivery_id"]): row.headers for row in same}
 
     async def call(self, message: Message | Ready | None) -> Outcome:
         """Ask whether it may go out, take a number, send. Only a clear yes is sent."""
         if isinstance(message, Ready):
-            return await self.send(message.attempt, message.secret)
+            return await self.send(message.attempt, message.secret, message.causes)
         if message is None or message.subscription.is_over(now=self.clock.now()):
             return Nothing()
         release: Release | None = None
@@ -86,11 +107,13 @@ class Teller:
         assert youth_id  # noqa: S101 (an event is always about a youth)
         return await self.referral.release(youth_id, message.subscription.organisation_id)
 
-    async def send(self, attempt: Attempt, secret: bytes) -> Answered | Failed:
+    async def send(
+        self, attempt: Attempt, secret: bytes, causes: Sequence[Mapping[str, str]] = ()
+    ) -> Answered | Failed:
         delivery, subscription = attempt.message.delivery, attempt.message.subscription
         bundle = notification_bundle(
             subscription,
-            [delivery],
+            [delivery, *attempt.message.along],
             id_=delivery.id,
             kind=delivery.kind,
             base_url=self.base_url,
@@ -102,11 +125,16 @@ class Teller:
             stamp=attempt.stamp,
             secret=secret,
             body=json.dumps(bundle, separators=(",", ":")).encode(),
+            causes=causes,
         )
 
     async def record(self, conn: Connection, item: Item, outcome: Outcome) -> None:
         id_, jitter = UUID(item.payload["delivery_id"]), random.random()  # noqa: S311
         now = self.clock.now()
+        if isinstance(outcome, Answered) and is_delivered(outcome):
+            if along := await telling.record_delivered(conn, id_, outcome, now=now):
+                await lanes.finish_behind(conn, item, "delivery_id", list(map(str, along)))
+            return
         pause = await telling.record_outcome(conn, id_, outcome, now=now, jitter=jitter)
         if pause is not None:
             await work.again(conn, item, after=pause, reason=type(outcome).__name__)
