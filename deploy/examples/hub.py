@@ -82,10 +82,11 @@ def listen(port: str, secret_file: str) -> None:
 
 def focuses(body: bytes) -> list[str]:
     """What a notification is about: its type, and the resources to read now."""
-    said = {one["name"]: one for one in json.loads(body)["entry"][0]["resource"]["parameter"]}
-    parts = said.get("notification-event", {}).get("part", [])
+    said = json.loads(body)["entry"][0]["resource"]["parameter"]
+    [kind] = [one["valueCode"] for one in said if one["name"] == "type"]
+    parts = [part for one in said for part in one.get("part", ())]  # several events, it may be
     about = [part["valueReference"]["reference"] for part in parts if "valueReference" in part]
-    return [said["type"]["valueCode"], *about]
+    return [kind, *about]
 
 
 ACTS: dict[str, Callable[..., None]] = {"key": key, "token": token, "listen": listen}

@@ -120,18 +120,24 @@ class Four:
         ):
             await self.run(service, query, *values)
 
-    async def send(self, number: int, *, about: int = 1, told: bool = True) -> None:
-        """A notification under this number, which the hub has had unless `told` is false."""
+    async def send(
+        self, number: int, *, about: int = 1, told: bool = True, along_with: int | None = None
+    ) -> None:
+        """Something to tell under this number, which the hub has had unless `told` is false.
+
+        In a notification of its own; or in the one of another number, and then nobody else hears.
+        """
         await self.run(
             "notifications",
             """
             INSERT INTO delivery (delivery_id, subscription_id, kind, youth_id, event_id, focus,
-                                  occurred_at, state, first_number)
-            VALUES ($1, $2, 'event-notification', $3, $1, $4, now(), 'delivered', $5)
+                                  occurred_at, state, first_number, sent_with)
+            VALUES ($1, $2, 'event-notification', $3, $1, $4, now(), 'delivered', $5, $6)
             """,
             *(message(number), UUID(int=11), YOUTH, json.dumps(["Task"] * about), number),
+            message(along_with) if along_with else None,
         )
-        if told:
+        if told and not along_with:
             self.hub_hears(message(number), *range(number, number + about))
 
     def hub_hears(self, webhook: UUID, *numbers: int) -> None:

@@ -21,6 +21,22 @@ async def test_a_message_that_reached_a_hub_again_under_its_number_is_a_repeat(f
     assert await four.wrongs() == Wrongs()
 
 
+async def three_together(four: Four, *numbers: int) -> None:
+    """Three events in one notification, of which the hub read these numbers, if it came at all."""
+    await four.send(5, told=False)
+    await four.send(6, along_with=5, about=2)
+    await four.send(8, along_with=5)
+    if numbers:
+        four.hub_hears(message(5), *numbers)
+
+
+async def test_several_events_in_one_notification_are_each_accounted_for(four: Four) -> None:
+    await three_together(four, 5, 6, 7, 8)
+    four.hub_hears(message(5), 5, 6, 7, 8)  # a repeat
+
+    assert await four.wrongs() == Wrongs()
+
+
 Plant = Callable[[Four], Awaitable[None]]
 
 
@@ -61,6 +77,18 @@ async def delivered_by_our_word_alone(four: Four) -> None:
     await four.send(5, told=False)
 
 
+async def a_notification_of_three_that_never_came(four: Four) -> None:
+    await three_together(four)
+
+
+async def a_notification_without_one_of_its_events(four: Four) -> None:
+    await three_together(four, 5, 6, 7)
+
+
+async def a_notification_without_a_part_of_an_event(four: Four) -> None:
+    await three_together(four, 5, 6, 8)
+
+
 async def number_never_given(four: Four) -> None:
     await four.send(6)
 
@@ -77,6 +105,9 @@ LOST: dict[Plant, int] = {
     hole_in_the_log: 1,
     given_up: 1,
     delivered_by_our_word_alone: 1,
+    a_notification_of_three_that_never_came: 3,
+    a_notification_without_one_of_its_events: 1,
+    a_notification_without_a_part_of_an_event: 1,
     number_never_given: 1,
     number_given_to_nobody_in_the_middle: 2,
 }
@@ -115,6 +146,11 @@ async def two_messages_under_one_number(four: Four) -> None:
     four.hub_hears(UUID(int=99), 4)
 
 
+async def an_event_in_a_notification_and_by_itself(four: Four) -> None:
+    await three_together(four, 5, 6, 7, 8)
+    four.hub_hears(message(8), 8)
+
+
 async def one_event_in_two_messages(four: Four) -> None:
     await four.run("notifications", "ALTER TABLE delivery DROP CONSTRAINT delivery_is_added_once")
     await four.send(5)
@@ -128,6 +164,7 @@ TWICE: tuple[Plant, ...] = (
     number_given_to_two_events,
     one_message_under_two_numbers,
     two_messages_under_one_number,
+    an_event_in_a_notification_and_by_itself,
     one_event_in_two_messages,
 )
 

@@ -85,13 +85,19 @@ async def refer(world: World, journey: Journey, *, traceparent: str) -> None:
 async def ways_to_the_hub(
     world: World, at: Addresses, journey: Journey, trace: str, hub_span: str
 ) -> list[list[str]] | None:
-    """How each message about this Task came about; None until one came through scheduling."""
+    """How each message about this Task came about; None until one came through scheduling.
+
+    A message of several events has the trace of the first; in the others' it is linked.
+    """
     spans = {span["id"]: span for span in await spans_of(world, at, trace)}
     ways = []
     for entry in await world.hub_log(journey.hub):
         if f"Task/{journey.task_id}" in str(entry.get("events")):
             _, heard, span_id, _ = entry["traceparent"].split("-")
-            assert heard == trace
+            if heard != trace:
+                linked = f"{heard}-{span_id}"
+                ours = (s for s in spans.values() if linked in s["tags"].get("links", ""))
+                span_id = next((span["id"] for span in ours), span_id)
             ways.append(way(spans, span_id, begin=hub_span))
     whole = [names for names in ways if names[0] == "hub"]
     return whole if any("scheduling" in name for names in whole for name in names) else None

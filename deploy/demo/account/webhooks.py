@@ -1,17 +1,21 @@
 """What notifications sent, against what the hubs' own logs say that they had."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 from uuid import UUID
 
 
 class Message(NamedTuple):
-    """One notification, as our own table knows it; each thing that it is about has a number."""
+    """One thing told, as our own table knows it; each resource that it is about has a number.
+
+    `webhook` is the notification that it went out in, with others or alone.
+    """
 
     hub: str
     subscription: UUID
     delivery: UUID
+    webhook: UUID
     first: int
     about: int
     event: UUID
@@ -23,7 +27,7 @@ class Message(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """One notification, as a hub's log knows it."""
+    """One notification of one or several events, as a hub's log knows it."""
 
     hub: str
     subscription: str
@@ -42,7 +46,8 @@ async def messages_of(notifications: Any) -> list[Message]:
     rows = await notifications.fetch(
         r"""
         SELECT substring(s.endpoint FROM '/hubs/([^/]+)/hook$') AS hub, s.subscription_id,
-               d.delivery_id, d.first_number, jsonb_array_length(d.focus) AS about, d.event_id,
+               d.delivery_id, coalesce(d.sent_with, d.delivery_id) AS webhook,
+               d.first_number, jsonb_array_length(d.focus) AS about, d.event_id,
                d.state = 'delivered' AS delivered
           FROM delivery d
           JOIN subscription s USING (subscription_id)
@@ -61,12 +66,17 @@ def compare(messages: Iterable[Message], logs: Mapping[str, Sequence[Any]]) -> A
     """
     sent = [message for message in messages if message.hub in logs]
     heard = [one for hub, log in logs.items() for one in heard_by(hub, log)]
-    had = {(one.hub, one.webhook) for one in heard}
+    had = {(one.hub, one.webhook, number) for one in heard for number in one.numbers}
     return AtHubs(
-        lost=sum(m.delivered and (m.hub, str(m.delivery)) not in had for m in sent) + skipped(sent),
+        lost=sum(m.delivered and not is_among(had, m) for m in sent) + skipped(sent),
         twice=sum(map(repeats, (by_event(sent), by_webhook(heard), by_number(heard)))),
         out_of_order=late(heard),
     )
+
+
+def is_among(had: Collection[tuple[str, str, int]], message: Message) -> bool:
+    """True when the hub had all its numbers in the notification that it went out in."""
+    return all((message.hub, str(message.webhook), number) in had for number in message.numbers)
 
 
 def heard_by(hub: str, log: Sequence[Any]) -> Iterable[Heard]:
