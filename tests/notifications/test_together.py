@@ -96,6 +96,8 @@ async def test_what_is_queued_goes_along_up_to_as_many_as_wanted(rig: Rig) -> No
         assert said == ["3", "5"]
         assert await told(rig) == [("delivered", number) for number in range(1, 6)]
         assert await open_rows(rig) == 0
+        begun = "SELECT sum(attempts) FROM work WHERE kind = 'tell-subscriber'"
+        assert await rig.pool.fetchval(begun) == 3  # the greeting and two messages
 
 
 async def test_each_event_leaves_its_own_record_of_what_it_disclosed_of_whom(rig: Rig) -> None:
@@ -388,6 +390,8 @@ async def test_what_went_along_with_a_message_that_was_given_up_goes_on_by_itsel
 
         assert bundles(there) == [[1, 2, 3], [2], [3]]
         assert await told(rig) == [("undeliverable", 1), ("delivered", 2), ("delivered", 3)]
+        own = "SELECT count(*) FROM delivery WHERE state = 'delivered' AND sent_with IS NOT NULL"
+        assert await rig.pool.fetchval(own) == 0
 
 
 async def test_all_of_it_is_given_up_with_an_endpoint_that_is_gone(rig: Rig) -> None:

@@ -4,7 +4,6 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
 from uuid import UUID
 
 from services.chassis import lanes, work
@@ -67,13 +66,11 @@ class Teller:
     async def list_behind(
         self, conn: Connection, item: Item, found: Message
     ) -> Mapping[UUID, Mapping[str, str]]:
-        """What follows in the lane for the same subscription, in order, and the trace of each."""
+        """What follows in the lane, in order, and the trace of each."""
         if not (most := found.room or len(found.along)):
             return {}
         rows = await lanes.list_behind(conn, item, now=self.clock.now(), most=most)
-        own = str(found.subscription.id)
-        same = takewhile(lambda row: row.payload["subscription_id"] == own, rows)
-        return {UUID(row.payload["delivery_id"]): row.headers for row in same}
+        return {UUID(row.payload["delivery_id"]): row.headers for row in rows}
 
     async def call(self, message: Message | Ready | None) -> Outcome:
         """Ask whether it may go out, take a number, send. Only a clear yes is sent."""
