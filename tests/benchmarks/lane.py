@@ -2,8 +2,9 @@
 
 Notifications alone, in this process: events into its inbox, a hub's EHR as a process on a socket,
 PostgreSQL with its fsync, no Kafka; referral is answered for. A referral is heard as three Task
-versions. First what one lane bears (a backlog), of Tasks and of sessions, which ask for consent;
-then how long each message takes at a rate, from the event to the hub's log.
+versions. First what one lane bears (a backlog), of Tasks, one or up to twenty in a notification,
+and of sessions, which ask for consent and go one by one; then how long each event takes at a rate,
+from our hearing it to the hub's log, for a hub that takes twenty.
 """
 
 import asyncio
@@ -29,12 +30,14 @@ from tests.benchmarks.meter import postgres_seconds, tree
 from tests.benchmarks.thread import percentiles
 from tests.conftest import run
 from tests.notifications.rig import Child, Hub, Rig, session, task_changed
+from tests.notifications.test_schedule import to
 from tests.postgres import Server
 from tests.simulators.rig import Simulator
 
 BACKLOG = 300
 RATES = (20,)  # referrals a second
 SECONDS = 10
+MOST = 20  # events in a notification, as hubs ask for
 VERSIONS = 3  # of a Task, until its referral waits for a mentor
 DEADLINE_SECONDS = 120
 TICK = os.sysconf("SC_CLK_TCK")
@@ -56,9 +59,9 @@ class Bench:
         database = postgres_seconds(self.server.process.pid)
         return time.process_time(), database, hub / TICK
 
-    async def subscribed(self, topic: str) -> Hub:
+    async def subscribed(self, topic: str, most: int) -> Hub:
         hub = self.rig.hub()
-        await self.rig.subscribed(hub, topic)
+        await self.rig.subscribed(hub, topic, **to(hub.endpoint, max_count=most))
         return hub
 
     async def told(self, many: int) -> None:
@@ -72,9 +75,9 @@ class Bench:
         parts = loops.work_parts(self.rig.worker, self.rig.clock, MOST_CALLS)
         return loops.Group(Health(), parts)
 
-    async def backlog(self, topic: str) -> str:
+    async def backlog(self, topic: str, most: int) -> str:
         """What is queued is told as fast as one lane bears."""
-        hub = await self.subscribed(topic)
+        hub = await self.subscribed(topic, most)
         before = await self.pool.fetchval("SELECT count(*) FROM delivery WHERE event_id NOTNULL")
         for _ in range(BACKLOG // VERSIONS):
             child = await self.rig.child(hub)
@@ -88,13 +91,13 @@ class Bench:
         cpu = [(b - a) * 1000 / BACKLOG for a, b in zip(spent, self.spent(), strict=True)]
         assert hub.numbers() == list(range(1, BACKLOG + 1))
         return (
-            f"{BACKLOG / seconds:.0f} messages/s; CPU-ms of each: "
-            f"service {cpu[0]:.1f}, PostgreSQL {cpu[1]:.1f}, the hub {cpu[2]:.1f}"
+            f"{BACKLOG / seconds:.0f} events/s in {len(hub.told())} notifications; "
+            f"CPU-ms an event: service {cpu[0]:.1f}, PostgreSQL {cpu[1]:.1f}, the hub {cpu[2]:.1f}"
         )
 
     async def rate(self, per_second: int) -> str:
         """So many referrals a second, each three Tasks: from the event to the hub's log."""
-        hub = await self.subscribed("referral-progress")
+        hub = await self.subscribed("referral-progress", MOST)
         before = await self.pool.fetchval("SELECT count(*) FROM delivery WHERE event_id NOTNULL")
         count = per_second * SECONDS
         children = [await self.rig.child(hub) for _ in range(count)]
@@ -123,7 +126,8 @@ class Bench:
                 first.setdefault(event["focus"].rpartition("/")[2], at)
         times = [first[task] - at for task, at in heard.items()]
         return (
-            f"{percentiles(times)} to the first of three, all told after {seconds:.1f} s; "
+            f"{percentiles(times)} to the first of three, all told after {seconds:.1f} s in "
+            f"{len(hub.told())} notifications; "
             f"CPU-ms of a referral: service {cpu[0]:.1f} with the hearing, "
             f"PostgreSQL {cpu[1]:.1f}, the hub {cpu[2]:.1f}"
         )
@@ -143,8 +147,13 @@ async def main(server: Server, rates: tuple[int, ...]) -> None:
         stack.callback(pool.terminate)
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="waypost-bench-")))
         bench = Bench(server, pool, stack.enter_context(Simulator("hub", home)))
-        for topic in ("referral-progress", "care-progress"):
-            print(f"{BACKLOG} waiting, {topic}: {await bench.backlog(topic)}", flush=True)
+        for topic, most in (
+            ("referral-progress", 1),
+            ("referral-progress", MOST),
+            ("care-progress", 1),
+        ):
+            said = await bench.backlog(topic, most)
+            print(f"{BACKLOG} waiting, {topic}, {most} at once: {said}", flush=True)
         for rate in rates:
             print(f"{rate} referrals a second: {await bench.rate(rate)}", flush=True)
 
