@@ -31,7 +31,7 @@ from services.notifications.domain.subscriptions import (
     Topic,
     fitting,
 )
-from services.notifications.store import deliveries, disclosures, subscriptions
+from services.notifications.store import deliveries, disclosures, subscriptions, together
 
 UNREACHED = ("endpoint-gone", "undeliverable")  # why we, not the hub, ended a subscription
 MOST_AT_ONCE = 500  # events given up in one transaction; the rest when their turn comes
@@ -99,9 +99,9 @@ async def message_locked(conn: Connection, delivery_id: UUID) -> Message | None:
     found = await message(conn, delivery_id)
     if found is None or not found.delivery.first_number:
         return found
-    along = await deliveries.list_along(conn, delivery_id)
+    along = await together.list_along(conn, delivery_id)
     if sum(len(one.focus) for one in (found.delivery, *along)) > found.most_events:
-        await deliveries.update_apart(conn, delivery_id)
+        await together.update_apart(conn, delivery_id)
         return found
     return replace(found, along=along)
 
@@ -132,14 +132,19 @@ async def begin(
     """
     along = found.along
     if behind and found.room:
-        queued = await deliveries.list_in_order(conn, behind)
+        queued = await together.list_in_order(conn, behind)
         along = fitting(found.delivery, queued, most=found.most_events)
     if found.delivery.is_event:
         ground, asked_at = ("roi_hub", release.asked_at) if release else ("own-referral", None)
-        told = [one.id for one in (found.delivery, *along)]
-        await disclosures.add_disclosures(conn, told, ground=ground, asked_at=asked_at)
-    sent, stamp = await deliveries.update_attempt(conn, found.delivery, along, now=now)
-    return Attempt(replace(found, delivery=sent[0], along=sent[1:]), stamp)
+        told = (found.delivery, *along)
+        await disclosures.add_disclosures(
+            conn, told, found.subscription, ground=ground, asked_at=asked_at
+        )
+    beside = sum(len(one.focus) for one in along)
+    first, stamp = await deliveries.update_attempt(conn, found.delivery, beside=beside, now=now)
+    if along:
+        along = await together.update_along(conn, first, along, now=now)
+    return Attempt(replace(found, delivery=first, along=along), stamp)
 
 
 async def record_outcome(

@@ -135,85 +135,40 @@ async def list_unreadable(
     return [row["delivery_id"] for row in rows]
 
 
-async def list_in_order(conn: Connection, ids: Sequence[UUID]) -> Sequence[Delivery]:
-    """These deliveries, in the order of the ids."""
-    rows = await conn.fetch(
-        """
-        SELECT d.delivery_id, d.subscription_id, d.kind, d.youth_id, d.occurred_at, d.focus,
-               d.state, d.first_number, d.first_sent_at, d.attempts
-          FROM unnest($1::uuid[]) WITH ORDINALITY AS wanted (delivery_id, place)
-          JOIN delivery d USING (delivery_id)
-         ORDER BY wanted.place
-        """,
-        list(ids),
-    )
-    return [delivery_of(row, row["youth_id"]) for row in rows]
-
-
-async def list_along(conn: Connection, id_: UUID) -> Sequence[Delivery]:
-    """What was numbered with a delivery, goes out in its message and is still to be told."""
-    rows = await conn.fetch(
-        """
-        SELECT delivery_id, subscription_id, kind, youth_id, occurred_at, focus, state,
-               first_number, first_sent_at, attempts
-          FROM delivery
-         WHERE sent_with = $1
-           AND state = 'queued'
-         ORDER BY first_number
-        """,
-        id_,
-    )
-    return [delivery_of(row, row["youth_id"]) for row in rows]
-
-
-async def update_apart(conn: Connection, id_: UUID) -> None:
-    """From now on each of what goes along with a delivery goes by itself, under its number."""
-    await conn.execute(
-        "UPDATE delivery SET sent_with = NULL WHERE sent_with = $1 AND state = 'queued'", id_
-    )
-
-
 async def update_attempt(
-    conn: Connection, delivery: Delivery, along: Sequence[Delivery], *, now: datetime
-) -> tuple[Sequence[Delivery], datetime]:
-    """Count an attempt to send a delivery, and what goes along with it; number what has none yet.
+    conn: Connection, delivery: Delivery, *, beside: int = 0, now: datetime
+) -> tuple[Delivery, datetime]:
+    """Count an attempt, and give an event the next numbers of its subscription, if it has none.
 
-    One number for each resource of an event, in this order; the caller has locked the
-    subscription. Gives the deliveries as they are now, and the machine's time, which is the
-    webhook's stamp.
+    One number for each resource, and after these so many for what goes along from now on; the
+    caller has locked the subscription. Gives the machine's time, too, which is the webhook's stamp.
     """
-    sent = [delivery, *along]
-    sizes = [len(one.focus) if one.is_event and not one.first_number else 0 for one in sent]
-    rows = await conn.fetch(
+    unnumbered = delivery.is_event and delivery.first_number is None
+    size = len(delivery.focus) + beside if unnumbered else 0
+    row = await conn.fetchrow(
         """
         WITH taken AS (
             UPDATE subscription
-               SET last_number = last_number + $5
-             WHERE subscription_id = $4
-               AND $5 > 0
-            RETURNING last_number - $5 AS before
+               SET last_number = last_number + $4
+             WHERE subscription_id = $3
+               AND $4 > 0
+            RETURNING last_number - $4 + 1 AS first
         )
-        UPDATE delivery d
+        UPDATE delivery
            SET attempts = attempts + 1,
                tried_since = coalesce(tried_since, now()),
-               first_sent_at = coalesce(first_sent_at, $3),
-               first_number = coalesce(first_number,
-                                       (SELECT before FROM taken) + sent.place),
-               sent_with = nullif($6, sent.delivery_id)
-          FROM unnest($1::uuid[], $2::bigint[]) AS sent (delivery_id, place)
-         WHERE d.delivery_id = sent.delivery_id
-        RETURNING d.delivery_id, first_number, first_sent_at, attempts, now() AS stamp
+               first_sent_at = coalesce(first_sent_at, $2),
+               first_number = coalesce(first_number, (SELECT first FROM taken)),
+               sent_with = NULL
+         WHERE delivery_id = $1
+        RETURNING first_number, first_sent_at, attempts, now() AS stamp
         """,
-        *([one.id for one in sent], [1 + sum(sizes[:place]) for place in range(len(sent))], now),
-        *(delivery.subscription_id, sum(sizes), delivery.id),
+        *(delivery.id, now, delivery.subscription_id, size),
     )
-    found = {row["delivery_id"]: row for row in rows}
-    return [tried(one, found[one.id]) for one in sent], rows[0]["stamp"]
-
-
-def tried(delivery: Delivery, row: Record) -> Delivery:
+    assert row  # noqa: S101 (deliveries are kept for good)
     number, sent_at, attempts = row["first_number"], row["first_sent_at"], row["attempts"]
-    return replace(delivery, first_number=number, first_sent_at=sent_at, attempts=attempts)
+    tried = replace(delivery, first_number=number, first_sent_at=sent_at, attempts=attempts)
+    return tried, row["stamp"]
 
 
 async def update_answer(

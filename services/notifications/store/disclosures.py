@@ -2,28 +2,30 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import UUID
 
 from services.chassis.db import Connection
+from services.notifications.domain.subscriptions import Delivery, Subscription
 
 
 async def add_disclosures(
-    conn: Connection, ids: Sequence[UUID], *, ground: str, asked_at: datetime | None
+    conn: Connection,
+    deliveries: Sequence[Delivery],
+    subscription: Subscription,
+    *,
+    ground: str,
+    asked_at: datetime | None,
 ) -> None:
     """Note what these deliveries tell, one row each; an attempt repeated adds nothing."""
     await conn.execute(
         """
         INSERT INTO disclosure (delivery_id, organisation_id, client_id, youth_id, resources,
                                 ground, asked_at)
-        SELECT d.delivery_id, s.organisation_id, s.client_id, d.youth_id,
-               ARRAY(SELECT (f.value ->> 'type') || '/' || (f.value ->> 'id')
-                       FROM jsonb_array_elements(d.focus) WITH ORDINALITY f
-                      ORDER BY f.ordinality),
-               $2, $3
-          FROM delivery d
-          JOIN subscription s USING (subscription_id)
-         WHERE d.delivery_id = ANY ($1::uuid[])
+        SELECT delivery_id, $1, $2, youth_id, string_to_array(resources, ' '), $3, $4
+          FROM unnest($5::uuid[], $6::uuid[], $7::text[]) AS told (delivery_id, youth_id, resources)
             ON CONFLICT (delivery_id) DO NOTHING
         """,
-        *(list(ids), ground, asked_at),
+        *(subscription.organisation_id, subscription.client_id, ground, asked_at),
+        [one.id for one in deliveries],
+        [one.youth_id for one in deliveries],
+        [" ".join(f"{f.type}/{f.id}" for f in one.focus) for one in deliveries],
     )
