@@ -59,7 +59,7 @@ async def finish_behind(conn: Connection, item: Item, key: str, values: Collecti
             UPDATE work w SET behind = false
               FROM (SELECT DISTINCT lane FROM done) ended, LATERAL (
                    SELECT id FROM work
-                    WHERE lane = ended.lane AND outcome IS NULL
+                    WHERE lane = ended.lane AND id > $1 AND outcome IS NULL
                       AND NOT EXISTS (SELECT FROM done WHERE done.id = work.id)
                     ORDER BY id
                     LIMIT 1) next
