@@ -15,7 +15,7 @@ this one), configuration.json and log.jsonl, made when --hub or a request first 
 | POST subscribe | {"topic": "care-progress", "filter": "Encounter?patient=Patient/…" or none} |
 | POST hook | what a notifier calls; checks the Standard Webhooks signature |
 | POST behaviour | {"mode", "times"}: how `hook` answers; see MODES |
-| GET log | everything sent and received, in order |
+| GET log | everything sent and received, in order; of a notification each event by its number |
 
 Answers of refer, send, read and subscribe: {"status", "headers", "body", "attempts"}.
 """
@@ -247,7 +247,10 @@ def is_signed(body: bytes, headers: Json, configuration: Json) -> bool:
 
 
 def notification_in(body: bytes) -> dict[str, Json]:
-    """What a Backport notification says: which subscription, which numbers, about what."""
+    """What a Backport notification says: which subscription, which numbers, about what.
+
+    We ask for twenty events in one at most (`backport-max-count`).
+    """
     try:
         parameters = json.loads(body)["entry"][0]["resource"]["parameter"]
         first = {one["name"]: value_of(one) for one in parameters}
