@@ -49,6 +49,18 @@ def notifications() -> Iterator[tuple[str, Any]]:
             f"notification-{kind}",
             notification_bundle(stands, sent, id_=id_, kind=kind, base_url=BASE, at=NOW),
         )
+    several = [told, delivery(UUID(int=10), 3, at, Focus("Encounter", YOUTH))]
+    yield (
+        "notification-of-several",
+        notification_bundle(
+            subscription(30, SUBSCRIPTION, last_number=3),
+            several,
+            id_=id_,
+            kind=Kind.EVENT,
+            base_url=BASE,
+            at=NOW,
+        ),
+    )
     for status in Status:
         stands = subscription(21, SUBSCRIPTION, status=status, fault=FAULTS.get(status))
         yield f"subscription-{status}", subscription_resource(stands)
