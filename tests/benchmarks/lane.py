@@ -24,7 +24,7 @@ from services.chassis import loops, telemetry
 from services.chassis.db import Pool, open_pool
 from services.chassis.health import Health
 from services.chassis.migrate import migrate
-from services.chassis.process import remember_missing
+from services.chassis.process import remember_missing, settle
 from services.notifications.app import MOST_CALLS
 from tests.benchmarks.meter import postgres_seconds, tree
 from tests.benchmarks.thread import percentiles
@@ -160,6 +160,7 @@ async def main(server: Server, rates: tuple[int, ...]) -> None:
 
 if __name__ == "__main__":
     remember_missing("sniffio")  # as the service's process does
+    settle()
     telemetry.provide(TracerProvider(), exported=False)
     server = Server(settings={})
     try:
