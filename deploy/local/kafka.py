@@ -161,12 +161,13 @@ async def administering(address: str) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def until_ready(address: str, *, seconds: float = 60) -> None:
-    """Wait until the node stores a record and lets a group join: an open port does neither.
+async def until_ready(address: str, *, seconds: float = 60, replicas: int = 1) -> None:
+    """Wait until Kafka stores a record, on so many nodes, and lets a group join: an open port does
+    neither.
 
     Raises TimeoutError.
     """
-    probe = Topics((PROBE,), 1, 1, {"retention.ms": "3600000"})
+    probe = Topics((PROBE,), 1, replicas, {"retention.ms": "3600000"})
     with silent_client():
         async with asyncio.timeout(seconds):
             while True:

@@ -122,7 +122,8 @@ class Cluster:
         for node in self.nodes.values():
             node.prepare()
         self.start(*NODES)
-        apart(until_ready(self.address, seconds=180))
+        # On all of them: what only one has is gone for good when its disk is replaced.
+        apart(until_ready(self.address, seconds=180, replicas=len(NODES)))
 
     @property
     def address(self) -> str:

@@ -168,11 +168,19 @@ def whole(
                 fewest=fewest,
             )
         )
+    except TimeoutError:
+        keep_logs(stand, HISTORIES, seed)
+        raise
     finally:
         if kept := os.environ.get("KEEP_LOGS"):
-            shutil.copytree(stand.folder.log, Path(kept) / f"seed-{seed}", dirs_exist_ok=True)
+            keep_logs(stand, Path(kept), seed)
         stand.remove()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep_logs(stand: Stand, folder: Path, seed: int) -> None:
+    if stand.folder.log.exists():
+        shutil.copytree(stand.folder.log, folder / f"seed-{seed}", dirs_exist_ok=True)
 
 
 def stand_of(
@@ -209,16 +217,22 @@ def main() -> None:
     seconds, rate = float(asked["SECONDS"]), float(asked["RATE"])
     weakness = os.environ.get("WEAKNESS", "")
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)  # most of it is meant to fail
-    outcomes = []
+    outcomes, fallen = list[Outcome](), dict[int, str]()
     for seed in seeds(asked["SEEDS"]):
-        outcomes.append(whole(seed, seconds=seconds, rate=rate, weakness=weakness))
-        report.show(outcomes[-1])
+        try:
+            outcomes.append(whole(seed, seconds=seconds, rate=rate, weakness=weakness))
+        except TimeoutError as error:  # red, and no reason to keep the other seeds from running
+            fallen[seed] = f"the stack did not come up, or not again: {error or 'no word of why'}"
+            sys.stdout.write(f"seed={seed} verdict=red: {fallen[seed]}\n")
+        else:
+            report.show(outcomes[-1])
         if name := asked["REPORT"]:
             title = f"{len(outcomes)} x {seconds:.0f} s of faults, {rate:.0f} events a second"
-            Path(name).write_text(report.page(outcomes, title=title, machine=machine()))
+            page = report.page(outcomes, title=title, machine=machine(), fallen=fallen)
+            Path(name).write_text(page)
     for outcome in outcomes:
         sys.stdout.write(outcome.line() + "\n")
-    sys.exit(1 if any(outcome.red for outcome in outcomes) else 0)
+    sys.exit(1 if fallen or any(outcome.red for outcome in outcomes) else 0)
 
 
 if __name__ == "__main__":

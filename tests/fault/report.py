@@ -2,8 +2,9 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +13,7 @@ from tests.fault.checker import FINDINGS, MOST_RECORDS_PER_EVENT, Verdict
 from tests.fault.history import History
 
 RECOVERY_SECONDS = 60.0
+NOBODY: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass
@@ -115,8 +117,10 @@ def show(outcome: Outcome) -> None:
     sys.stdout.flush()
 
 
-def page(outcomes: Sequence[Outcome], *, title: str, machine: str) -> str:
-    """A report for people who were not there."""
+def page(
+    outcomes: Sequence[Outcome], *, title: str, machine: str, fallen: Mapping[int, str] = NOBODY
+) -> str:
+    """A report for people who were not there; `fallen` says why a seed could not be judged."""
     columns = [
         *("seed", "faults", "operations", "ambiguous", "events", "effects", "records an event"),
         *(*FINDINGS, "recovery", "verdict"),
@@ -134,6 +138,8 @@ def page(outcomes: Sequence[Outcome], *, title: str, machine: str) -> str:
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     total = sum(one.events for one in outcomes), sum(len(o.history.faults) for o in outcomes)
     lines += ["", f"Together: {total[0]} events, {total[1]} faults.", ""]
+    for seed, why in fallen.items():
+        lines += [f"Seed {seed} is **red**: {why}", ""]
     for one in outcomes:
         faults = Counter(fault.name for fault in one.history.faults)
         lines += [f"## Seed {one.seed}", ""]

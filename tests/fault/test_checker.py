@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from tests.fault import harness
 from tests.fault.checker import Effect, Found, Stored, judge, said
 from tests.fault.history import Act, Answer, History
 
@@ -122,3 +123,29 @@ def test_a_word_of_a_child_in_a_log_is_found(tmp_path: Path) -> None:
 
 def test_a_log_that_kafka_removes_meanwhile_says_nothing(tmp_path: Path) -> None:
     assert said(tmp_path, [tmp_path / "referral.v1-0.5e1f-delete" / "0.log"], ["0q31xzvk"]) == []
+
+
+def test_a_stack_that_does_not_stand_again_makes_its_seed_red_and_ends_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begun: list[int] = []
+
+    def falls(seed: int, **_: object) -> None:
+        begun.append(seed)
+        raise TimeoutError("Kafka was not ready within 90 seconds")
+
+    page = tmp_path / "page.md"
+    monkeypatch.setattr(harness, "whole", falls)
+    monkeypatch.setattr("sys.argv", ["harness"])
+    for name, value in {"SEEDS": "41,42", "REPORT": str(page)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SEED", raising=False)
+
+    with pytest.raises(SystemExit, match="1"):
+        harness.main()
+
+    assert begun == [41, 42]
+    assert "seed=42 verdict=red" in capsys.readouterr().out
+    assert (
+        "Seed 41 is **red**: the stack did not come up, or not again: Kafka was" in page.read_text()
+    )

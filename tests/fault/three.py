@@ -63,7 +63,7 @@ class ThreeBrokers(Stand):
 
     async def make_topics(self) -> None:
         address = self.kafka.address
-        await until_ready(address, seconds=READY_SECONDS)
+        await until_ready(address, seconds=READY_SECONDS, replicas=len(NODES))
         await create_topics(address, replicated())
         await until_in_sync(address, *self.topics, OFFSETS)
 
