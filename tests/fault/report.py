@@ -4,7 +4,6 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +12,6 @@ from tests.fault.checker import FINDINGS, MOST_RECORDS_PER_EVENT, Verdict
 from tests.fault.history import History
 
 RECOVERY_SECONDS = 60.0
-NOBODY: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass
@@ -118,7 +116,7 @@ def show(outcome: Outcome) -> None:
 
 
 def page(
-    outcomes: Sequence[Outcome], *, title: str, machine: str, fallen: Mapping[int, str] = NOBODY
+    outcomes: Sequence[Outcome], *, title: str, machine: str, fallen: Mapping[int, str]
 ) -> str:
     """A report for people who were not there; `fallen` says why a seed could not be judged."""
     columns = [
